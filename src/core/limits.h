@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/* Every limit of the protocol in one place; docs/protocol.md gives the reason for each.
+ * Times are in microseconds unless the name says otherwise. */
+
+#define P2PS_SECOND G_GINT64_CONSTANT (1000000)
+#define P2PS_NEVER G_MAXINT64
+
+/* Tables */
+#define P2PS_MAX_PEERS 256
+#define P2PS_MAX_CANDIDATES 1024
+#define P2PS_MAX_PEERS_IN_REPLY 32
+#define P2PS_MAX_PEERS_TAKEN 8 /* from one /get_peers reply */
+#define P2PS_MIN_ACTIVE_PEERS 3 /* below it peers are asked for peers */
+#define P2PS_MIN_PORT 1024
+
+/* Liveness. Classic peers: every 30 s, looked at every 60 s, inactive after 300 s of silence. */
+#define P2PS_CLASSIC_HEARTBEAT (30 * P2PS_SECOND)
+#define P2PS_CLASSIC_TIMEOUT (300 * P2PS_SECOND)
+#define P2PS_HEARTBEAT (5 * P2PS_SECOND)
+#define P2PS_PEER_TIMEOUT (20 * P2PS_SECOND)
+#define P2PS_PROBE_AGAIN (600 * P2PS_SECOND) /* the same stranger is pinged at most this often */
+#define P2PS_PROBES_PER_SECOND 2
+
+/* Queries */
+#define P2PS_DEFAULT_TTL 5
+#define P2PS_ASSUMED_TTL 2 /* of a query that names none */
+#define P2PS_MAX_TTL_IN 7
+#define P2PS_MAX_TTL_TO_CLASSIC 2
+#define P2PS_MAX_FILENAME 255 /* bytes */
+#define P2PS_QUERIES_PER_NEIGHBOUR 5 /* a second */
+#define P2PS_QUERIES_BURST 20
+#define P2PS_FORWARDS_PER_SECOND 20
+#define P2PS_QID_MEMORY (600 * P2PS_SECOND)
+#define P2PS_MAX_QIDS 65536
+
+/* Hits */
+#define P2PS_HIT_WINDOW (60 * P2PS_SECOND)
+#define P2PS_MAX_HITS_PER_QUERY 256
+#define P2PS_MAX_HITS_PER_RESPONDER 20
+#define P2PS_STRANGER_HIT_DELAY (2 * P2PS_SECOND)
+#define P2PS_STRANGER_HITS_PER_MINUTE 6
+#define P2PS_STRANGER_CLOSED (600 * P2PS_SECOND)
+
+/* Bytes */
+#define P2PS_MAX_BODY 16384
+#define P2PS_MAX_QUERY_BODY 4096
+#define P2PS_MAX_HEADERS 16384
+#define P2PS_MAX_PING_REPLY 1024
+#define P2PS_MAX_CONTROL_REPLY 65536
+#define P2PS_MAX_JSON_DEPTH 16
+
+/* Connections */
+#define P2PS_MAX_CONNECTIONS 256
+#define P2PS_MAX_CONNECTIONS_PER_HOST 16
+#define P2PS_SOCKET_TIMEOUT_SECONDS 10
+#define P2PS_HEADERS_TIMEOUT_SECONDS 5
+#define P2PS_CONTROL_TIMEOUT_SECONDS 4

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "core/types.h"
+
+G_BEGIN_DECLS
+
+/* SHA-256 (FIPS 180-4) of content: GnuTLS (CPU instructions) when built in, GChecksum otherwise.
+ * Not thread-safe; one per worker. */
+typedef struct _P2psDigest P2psDigest;
+
+P2psDigest *p2ps_digest_new (void);
+void p2ps_digest_update (P2psDigest *digest, const void *data, gsize length);
+void p2ps_digest_finish (P2psDigest *digest, char hash[P2PS_HASH_SIZE]);
+void p2ps_digest_free (P2psDigest *digest);
+const char *p2ps_digest_get_backend (void);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (P2psDigest, p2ps_digest_free)
+
+G_END_DECLS

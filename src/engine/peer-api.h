@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/driver.h"
+#include "engine/http-server.h"
+
+G_BEGIN_DECLS
+
+/* The peer API (docs/protocol.md) on a guarded server: paths to messages, files by name, and the
+ * three calls for the local user. */
+void p2ps_peer_api_serve (P2psHttpServer *server, P2psEngine *engine, P2psDriver *driver);
+
+G_END_DECLS
