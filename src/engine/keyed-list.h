@@ -7,7 +7,9 @@ G_BEGIN_DECLS
 
 /* A GListModel of objects that are found by id, in the order in which they were added. Additions
  * and removals are told at most once per `interval` milliseconds (0 = at once), so that a burst of
- * ten thousand rows costs a view one change. Rows tell their own changes by notify. */
+ * ten thousand rows costs a view one change. Rows tell their own changes by notify.
+ *
+ * The functions below see every change at once; the GListModel shows what was told so far. */
 #define P2PS_TYPE_KEYED_LIST (p2ps_keyed_list_get_type ())
 G_DECLARE_FINAL_TYPE (P2psKeyedList, p2ps_keyed_list, P2PS, KEYED_LIST, GObject)
 
