@@ -58,12 +58,6 @@ parse_object (GBytes *body, gsize cap, gboolean array_too, GError **error)
   return json_object_ref (object);
 }
 
-static gboolean
-is_unset (const char *host)
-{
-  return host[0] == '\0' || strcmp (host, "0.0.0.0") == 0 || strcmp (host, "::") == 0;
-}
-
 typedef enum
 {
   NEED_NOTHING, /* without a port the address is left unset: port 0 */
@@ -90,11 +84,6 @@ read_address (JsonObject *object, Need need, P2psAddress *address, GError **erro
     return TRUE;
   if (port < 1 || port > 65535)
     return invalid (error, "port", "not between 1 and 65535");
-  if (host_found == P2PS_JSON_ABSENT || is_unset (host))
-    {
-      address->port = port;
-      return TRUE;
-    }
   if (!p2ps_address_init (address, host, port))
     return invalid (error, "host", "not an IP address");
   return TRUE;
@@ -363,8 +352,6 @@ read_peers (JsonObject *object, gboolean ok, GError **error)
   guint n;
 
   message->ok = ok;
-  if (message->peers == NULL)
-    message->peers = g_array_new (FALSE, FALSE, sizeof (P2psAddress));
   if (p2ps_json_get_array (object, "peers", &peers) == P2PS_JSON_WRONG)
     {
       invalid (error, "peers", "not an array");
