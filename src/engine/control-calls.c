@@ -389,7 +389,8 @@ remove_search (P2psControlCall *call)
   reply_done (call);
 }
 
-/* "link", or "filehash" with what else is known: "filename", "size", "sources". NULL: answered. */
+/* "link" (or a hash alone in it), and what else the caller knows: "filename", "size", and "sources"
+ * as an array of "host:port". */
 static P2psLink *
 read_link (P2psControlCall *call, GError **error)
 {
@@ -401,8 +402,7 @@ read_link (P2psControlCall *call, GError **error)
 
   if (!link)
     return NULL;
-  if (name && *name && !link->filename)
-    link->filename = p2ps_name_for_display (name);
+  p2ps_link_set_name (link, name);
   if (size && JSON_NODE_HOLDS_VALUE (size) && link->size < 0)
     link->size = MAX (json_node_get_int (size), -1);
   if (sources && JSON_NODE_HOLDS_ARRAY (sources))

@@ -16,6 +16,16 @@
 
 #define SHA256_BYTES 32
 
+/* The first name that is one stays. name may be NULL. */
+void
+p2ps_link_set_name (P2psLink *link, const char *name)
+{
+  g_autofree char *safe = p2ps_name_for_display (name);
+
+  if (*safe && !link->filename)
+    link->filename = g_steal_pointer (&safe);
+}
+
 /* filehash: 64 hex digits; filename NULL or "" when not known; size -1 when not known. */
 P2psLink *
 p2ps_link_new (const char *filehash, const char *filename, gint64 size)
@@ -24,8 +34,7 @@ p2ps_link_new (const char *filehash, const char *filename, gint64 size)
 
   if (filehash)
     p2ps_hash_normalize (link->filehash, filehash);
-  if (filename && *filename)
-    link->filename = p2ps_name_for_display (filename);
+  p2ps_link_set_name (link, filename);
   link->size = size;
   link->sources = g_ptr_array_new_with_free_func (g_free);
   return link;
@@ -53,13 +62,6 @@ set_hash (P2psLink *link, const char *hex)
     return FALSE;
   memcpy (link->filehash, hash, sizeof hash);
   return TRUE;
-}
-
-static void
-set_name (P2psLink *link, const char *name)
-{
-  if (*name && !link->filename)
-    link->filename = p2ps_name_for_display (name);
 }
 
 static void
@@ -92,6 +94,20 @@ p2ps_link_add_source (P2psLink *link, const char *text)
   g_ptr_array_add (link->sources, g_strdup (text));
 }
 
+/* A node as a source, when it announces an address that means something to others. */
+void
+p2ps_link_add_node (P2psLink *link, const char *host, guint port)
+{
+  g_autofree char *text = NULL;
+  P2psAddress address;
+
+  if (!host || p2ps_host_get_scope (host) == P2PS_SCOPE_INVALID
+      || !p2ps_address_init (&address, host, port))
+    return;
+  text = p2ps_address_to_string (&address);
+  p2ps_link_add_source (link, text);
+}
+
 static gboolean
 parse_magnet (P2psLink *link, const char *query)
 {
@@ -117,7 +133,7 @@ parse_magnet (P2psLink *link, const char *query)
             return FALSE;
         }
       else if (g_str_equal (fields[i], "dn"))
-        set_name (link, value);
+        p2ps_link_set_name (link, value);
       else if (g_str_equal (fields[i], "xl"))
         set_size (link, value);
       else if (g_str_equal (fields[i], "x.pe"))

@@ -19,7 +19,9 @@ typedef struct
 
 P2psLink *p2ps_link_new (const char *filehash, const char *filename, gint64 size);
 P2psLink *p2ps_link_parse (const char *text, GError **error);
+void p2ps_link_set_name (P2psLink *link, const char *name);
 void p2ps_link_add_source (P2psLink *link, const char *address);
+void p2ps_link_add_node (P2psLink *link, const char *host, guint port);
 char *p2ps_link_to_string (const P2psLink *link);
 GPtrArray *p2ps_link_list_hits (const P2psLink *link);
 void p2ps_link_free (P2psLink *link);

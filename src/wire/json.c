@@ -19,17 +19,19 @@ p2ps_json_parse (const char *data, gsize length, GError **error)
   g_autoptr (JsonParser) parser = NULL;
   g_autoptr (GError) local = NULL;
   JsonNode *root;
-  const char *reason;
 
   if (!p2ps_wire_check_json (data, length, error))
     return NULL;
   parser = json_parser_new ();
   if (!json_parser_load_from_data (parser, data, length, &local))
     {
-      reason = strstr (local->message, "Parse error: ");
+      /* "<data>:LINE:COLUMN: Parse error: REASON" */
+      const char *colon = strchr (local->message, ':');
+      const char *reason = strstr (local->message, "Parse error: ");
+
       g_set_error (error, P2PS_WIRE_ERROR, P2PS_WIRE_ERROR_INVALID, "line %u: %s",
-                   MAX (json_parser_get_current_line (parser), 1),
-                   reason ? reason + strlen ("Parse error: ") : local->message);
+                   colon != NULL ? (guint)g_ascii_strtoull (colon + 1, NULL, 10) : 1,
+                   reason != NULL ? reason + strlen ("Parse error: ") : local->message);
       return NULL;
     }
   root = json_parser_steal_root (parser);
