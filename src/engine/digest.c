@@ -1,3 +1,111 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
+/* SHA-256 of content, on whatever thread made it. Two backends with the same results: GnuTLS is
+ * about five times as fast where the processor has SHA instructions, GChecksum is always there.
+ * Refuses nothing: every byte sequence has a hash. */
+
 #include "engine/digest.h"
+
+#include "config-build.h"
+
+#if HAVE_GNUTLS
+#include <gnutls/crypto.h>
+#endif
+
+#define BINARY_SIZE 32
+
+struct _P2psDigest
+{
+#if HAVE_GNUTLS
+  gnutls_hash_hd_t handle; /* NULL: the checksum is used */
+#endif
+  GChecksum *checksum;
+};
+
+/* Returns: (transfer full): a digest of the fastest backend that works here */
+P2psDigest *
+p2ps_digest_new (void)
+{
+  P2psDigest *digest = p2ps_digest_new_for_backend (p2ps_digest_get_backend ());
+  return digest != NULL ? digest : p2ps_digest_new_for_backend ("GLib");
+}
+
+/* `backend` is "GnuTLS" or "GLib"; tests hold both to the same vectors.
+ *
+ * Returns: (transfer full) (nullable): NULL when that backend isn't built in or doesn't work */
+P2psDigest *
+p2ps_digest_new_for_backend (const char *backend)
+{
+  P2psDigest *digest = g_new0 (P2psDigest, 1);
+
+  if (g_str_equal (backend, "GLib"))
+    {
+      digest->checksum = g_checksum_new (G_CHECKSUM_SHA256);
+      return digest;
+    }
+#if HAVE_GNUTLS
+  if (g_str_equal (backend, "GnuTLS") && gnutls_hash_init (&digest->handle, GNUTLS_DIG_SHA256) == 0)
+    return digest;
+#endif
+  g_free (digest);
+  return NULL;
+}
+
+void
+p2ps_digest_update (P2psDigest *digest, const void *data, gsize length)
+{
+#if HAVE_GNUTLS
+  if (digest->handle != NULL)
+    {
+      gnutls_hash (digest->handle, data, length);
+      return;
+    }
+#endif
+  /* GChecksum takes a gssize: more than half of the address space never comes in one piece. */
+  g_checksum_update (digest->checksum, data, (gssize)length);
+}
+
+/* Writes the hash as lower-case hex; the digest then begins anew, for the next content. */
+void
+p2ps_digest_finish (P2psDigest *digest, char hash[P2PS_HASH_SIZE])
+{
+  static const char digits[] = "0123456789abcdef";
+  guint8 binary[BINARY_SIZE];
+  gsize length = sizeof binary;
+
+#if HAVE_GNUTLS
+  if (digest->handle != NULL)
+    gnutls_hash_output (digest->handle, binary);
+  else
+#endif
+    {
+      g_checksum_get_digest (digest->checksum, binary, &length);
+      g_checksum_reset (digest->checksum);
+    }
+  for (gsize i = 0; i < length; i++)
+    {
+      hash[2 * i] = digits[binary[i] >> 4];
+      hash[2 * i + 1] = digits[binary[i] & 15];
+    }
+  hash[2 * length] = '\0';
+}
+
+void
+p2ps_digest_free (P2psDigest *digest)
+{
+  if (digest == NULL)
+    return;
+#if HAVE_GNUTLS
+  if (digest->handle != NULL)
+    gnutls_hash_deinit (digest->handle, NULL);
+#endif
+  g_clear_pointer (&digest->checksum, g_checksum_free);
+  g_free (digest);
+}
+
+/* Returns: "GnuTLS" or "GLib": what p2ps_digest_new() uses */
+const char *
+p2ps_digest_get_backend (void)
+{
+  return HAVE_GNUTLS ? "GnuTLS" : "GLib";
+}

@@ -10,6 +10,7 @@ G_BEGIN_DECLS
 typedef struct _P2psDigest P2psDigest;
 
 P2psDigest *p2ps_digest_new (void);
+P2psDigest *p2ps_digest_new_for_backend (const char *backend);
 void p2ps_digest_update (P2psDigest *digest, const void *data, gsize length);
 void p2ps_digest_finish (P2psDigest *digest, char hash[P2PS_HASH_SIZE]);
 void p2ps_digest_free (P2psDigest *digest);

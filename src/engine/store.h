@@ -7,10 +7,13 @@
 
 G_BEGIN_DECLS
 
-/* The node's database (SQLite): the only place with SQL. All of it runs on the store's own thread;
- * calls come back on the caller's main context. The file is opened by the first call, so that making
- * a store costs nothing. A damaged database is kept aside as NAME.damaged-TIME, a new one is made,
- * and "notice" says so.
+/* The node's database (SQLite): the only place with SQL. Its work is done on threads of its own;
+ * calls come back on the caller's main context, in the order in which they were made. The file is
+ * opened by the first call, so that making a store costs nothing. A damaged database is kept aside
+ * as NAME.damaged-TIME, a new one is made, and "notice" says so.
+ *
+ * Property "notice" (string or NULL, read-only). Signal "rebuilt": the database was damaged, and
+ * the one that is there now is empty but for what could be saved (downloads, values, peers).
  *
  * Files of the library are in store-files.h; here is what the rest of the engine keeps. */
 #define P2PS_TYPE_STORE (p2ps_store_get_type ())
@@ -29,13 +32,14 @@ typedef struct
   char *folder;                  /* where it goes, file system encoding */
   char *path;                    /* of the finished file, or NULL */
   int state;
-  char *reason;    /* why it failed or waits, or NULL */
-  gint64 added;    /* Unix time, microseconds */
-  gint64 finished; /* Unix time, microseconds, 0 = not */
+  char *reason;       /* why it failed or waits, or NULL */
+  gint64 added;       /* Unix time, microseconds */
+  gint64 finished;    /* Unix time, microseconds, 0 = not */
   GPtrArray *sources; /* of P2psHit: holder and the name that it serves the file under */
 } P2psDownloadRecord;
 
 P2psDownloadRecord *p2ps_download_record_new (const char *filehash);
+P2psDownloadRecord *p2ps_download_record_copy (const P2psDownloadRecord *record);
 void p2ps_download_record_free (P2psDownloadRecord *record);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (P2psDownloadRecord, p2ps_download_record_free)
 
@@ -44,12 +48,11 @@ void p2ps_store_save_download_async (P2psStore *store, const P2psDownloadRecord 
 gboolean p2ps_store_save_download_finish (P2psStore *store, GAsyncResult *result, GError **error);
 void p2ps_store_remove_download_async (P2psStore *store, const char *filehash,
                                        GAsyncReadyCallback callback, gpointer user_data);
-gboolean p2ps_store_remove_download_finish (P2psStore *store, GAsyncResult *result,
-                                            GError **error);
+gboolean p2ps_store_remove_download_finish (P2psStore *store, GAsyncResult *result, GError **error);
 void p2ps_store_list_downloads_async (P2psStore *store, GAsyncReadyCallback callback,
                                       gpointer user_data);
-GPtrArray *p2ps_store_list_downloads_finish (P2psStore *store, GAsyncResult *result,
-                                             GError **error);
+GPtrArray *
+p2ps_store_list_downloads_finish (P2psStore *store, GAsyncResult *result, GError **error);
 
 /* Peers that answered lately, most recent first: where to begin after a restart. */
 void p2ps_store_save_peers (P2psStore *store, GArray *addresses);
