@@ -21,12 +21,13 @@ typedef struct _P2psHttpRequest P2psHttpRequest;
 typedef void (*P2psHttpHandler) (P2psHttpRequest *request, gpointer user_data);
 
 P2psHttpServer *p2ps_http_server_new (void);
-gboolean p2ps_http_server_listen (P2psHttpServer *server, const char *host, guint16 port,
-                                  GError **error);
+gboolean
+p2ps_http_server_listen (P2psHttpServer *server, const char *host, guint16 port, GError **error);
 gboolean p2ps_http_server_listen_unix (P2psHttpServer *server, const char *path, GError **error);
 guint16 p2ps_http_server_get_port (P2psHttpServer *server);
 void p2ps_http_server_set_handler (P2psHttpServer *server, P2psHttpHandler handler,
                                    gpointer user_data, GDestroyNotify destroy);
+void p2ps_http_server_set_max_body (P2psHttpServer *server, gsize max_body);
 void p2ps_http_server_accept (P2psHttpServer *server, GIOStream *stream, const char *source);
 void p2ps_http_server_stop (P2psHttpServer *server);
 guint p2ps_http_server_get_connections (P2psHttpServer *server);
@@ -46,7 +47,7 @@ void p2ps_http_server_get_uploads (P2psHttpServer *server, P2psUploadCounters *c
 P2psHttpRequest *p2ps_http_request_ref (P2psHttpRequest *request);
 void p2ps_http_request_unref (P2psHttpRequest *request);
 const char *p2ps_http_request_get_method (P2psHttpRequest *request);
-const char *p2ps_http_request_get_path (P2psHttpRequest *request);   /* still percent-encoded */
+const char *p2ps_http_request_get_path (P2psHttpRequest *request); /* still percent-encoded */
 const char *p2ps_http_request_get_query (P2psHttpRequest *request, const char *key); /* decoded */
 const char *p2ps_http_request_get_header (P2psHttpRequest *request, const char *name);
 const char *p2ps_http_request_get_source (P2psHttpRequest *request); /* the peer's host literal */
