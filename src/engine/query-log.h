@@ -8,8 +8,8 @@
 G_BEGIN_DECLS
 
 /* One query that passed through or began at this node, for the stats view. Read-only properties:
- * "time" (int64, Unix seconds), "text", "qid", "filehash" (strings), "own" (boolean), "origin"
- * (string), "n-responses" (uint). */
+ * "time" (int64, Unix seconds), "text" (safe for display), "qid", "filehash" (strings), "own"
+ * (boolean), "origin" (string, "" = own), "n-responses" (uint). */
 #define P2PS_TYPE_QUERY_RECORD (p2ps_query_record_get_type ())
 G_DECLARE_FINAL_TYPE (P2psQueryRecord, p2ps_query_record, P2PS, QUERY_RECORD, GObject)
 
@@ -26,7 +26,8 @@ typedef struct
   gint64 time; /* Unix seconds */
 } P2psQueryResponse;
 
-/* The newest queries, newest first: a GListModel of P2psQueryRecord with a cap. */
+/* The newest queries, newest first: a GListModel of P2psQueryRecord with a cap of 1 000. Responses
+ * are what came for an own query, and what this node answered to one from others. */
 #define P2PS_TYPE_QUERY_LOG (p2ps_query_log_get_type ())
 G_DECLARE_FINAL_TYPE (P2psQueryLog, p2ps_query_log, P2PS, QUERY_LOG, GObject)
 
