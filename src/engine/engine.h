@@ -51,9 +51,9 @@ P2psSearch *p2ps_engine_search_exact (P2psEngine *engine, const char *filename,
 void p2ps_engine_remove_search (P2psEngine *engine, P2psSearch *search);
 
 /* From a result, or by hash alone (hits NULL: the network is asked). */
-P2psDownload *p2ps_engine_download (P2psEngine *engine, const char *filehash, const char *filename,
-                                    gint64 size, GPtrArray *hits, const char *folder,
-                                    GError **error);
+P2psDownload *
+p2ps_engine_download (P2psEngine *engine, const char *filehash, const char *filename, gint64 size,
+                      GPtrArray *hits, const char *folder, GError **error);
 
 /* "host:port"; a host name is looked up first. */
 void p2ps_engine_add_peer_async (P2psEngine *engine, const char *address,
