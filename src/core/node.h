@@ -18,6 +18,7 @@ typedef struct
   const char *agent;      /* "p2pshare/0.1.0" */
   const char *id;         /* stable identity, shown in the reply to a ping */
   guint max_ttl;          /* of its own searches; 0 = P2PS_DEFAULT_TTL */
+  guint wanted_peers;     /* it looks for more below so many active; 0 = P2PS_WANTED_PEERS */
   guint64 seed;
 } P2psNodeConfig;
 
@@ -93,6 +94,7 @@ typedef struct
   guint64 received;   /* queries from others, duplicates included */
   guint64 duplicates;
   guint64 forwarded;  /* copies sent on */
+  guint64 dropped;    /* copies not sent on, for the limits of rate */
   guint64 answered;   /* received queries that we had a file for */
   guint64 hits_received;
   guint64 hits_sent;
