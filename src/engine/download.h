@@ -9,15 +9,15 @@ G_BEGIN_DECLS
 
 typedef enum
 {
-  P2PS_DOWNLOAD_QUEUED,      /* waits for a free place */
-  P2PS_DOWNLOAD_SEARCHING,   /* no source is known: the network is being asked */
+  P2PS_DOWNLOAD_QUEUED,    /* waits for a free place */
+  P2PS_DOWNLOAD_SEARCHING, /* no source is known: the network is being asked */
   P2PS_DOWNLOAD_CONNECTING,
   P2PS_DOWNLOAD_DOWNLOADING,
-  P2PS_DOWNLOAD_VERIFYING,   /* all bytes are here */
-  P2PS_DOWNLOAD_WAITING,     /* every source failed for now, or the disk is full: reason says which */
+  P2PS_DOWNLOAD_VERIFYING, /* all bytes are here */
+  P2PS_DOWNLOAD_WAITING,   /* every source failed for now, or the disk is full: reason says which */
   P2PS_DOWNLOAD_PAUSED,
   P2PS_DOWNLOAD_DONE,
-  P2PS_DOWNLOAD_FAILED,      /* it needs a person: reason says why */
+  P2PS_DOWNLOAD_FAILED, /* it needs a person: reason says why */
   P2PS_DOWNLOAD_CANCELLED
 } P2psDownloadState;
 

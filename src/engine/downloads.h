@@ -27,11 +27,13 @@ typedef struct
 
 P2psDownloads *p2ps_downloads_new (P2psStore *store);
 void p2ps_downloads_set_folder (P2psDownloads *downloads, const char *folder);
-void p2ps_downloads_load (P2psDownloads *downloads);  /* the queue as it was; then it goes on */
-void p2ps_downloads_stop (P2psDownloads *downloads);  /* saves and lets workers end */
-P2psDownload *p2ps_downloads_add (P2psDownloads *downloads, const char *filehash,
-                                  const char *filename, gint64 size, const char *folder,
-                                  GPtrArray *hits);
+void p2ps_downloads_set_max_active (P2psDownloads *downloads, guint max_active);
+void p2ps_downloads_set_stall_time (P2psDownloads *downloads, gint64 microseconds);
+void p2ps_downloads_load (P2psDownloads *downloads); /* the queue as it was; then it goes on */
+void p2ps_downloads_stop (P2psDownloads *downloads); /* saves and lets workers end */
+P2psDownload *
+p2ps_downloads_add (P2psDownloads *downloads, const char *filehash, const char *filename,
+                    gint64 size, const char *folder, GPtrArray *hits);
 P2psDownload *p2ps_downloads_get (P2psDownloads *downloads, const char *filehash);
 void p2ps_downloads_remove (P2psDownloads *downloads, P2psDownload *download);
 void p2ps_downloads_clear_finished (P2psDownloads *downloads);
