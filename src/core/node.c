@@ -57,8 +57,7 @@ p2ps_node_new (const P2psNodeConfig *config, gint64 now)
   node->loopback_only = config->loopback_only;
   node->agent = g_strdup (config->agent != NULL ? config->agent : "p2pshare");
   node->id = g_strdup (config->id);
-  node->max_ttl
-      = config->max_ttl != 0 ? (int)MIN (config->max_ttl, P2PS_MAX_TTL_IN) : P2PS_DEFAULT_TTL;
+  p2ps_node_set_max_ttl (node, config->max_ttl);
   node->wanted_peers = config->wanted_peers != 0 ? config->wanted_peers : P2PS_WANTED_PEERS;
   node->files = -1;
   node->own_hosts = g_ptr_array_new_with_free_func (g_free);
@@ -413,6 +412,13 @@ p2ps_node_set_files (P2psNode *node, gint64 files)
   node->files = files;
 }
 
+/** p2ps_node_set_max_ttl: of own searches from now on; 0 = P2PS_DEFAULT_TTL */
+void
+p2ps_node_set_max_ttl (P2psNode *node, guint max_ttl)
+{
+  node->max_ttl = max_ttl != 0 ? (int)MIN (max_ttl, P2PS_MAX_TTL_IN) : P2PS_DEFAULT_TTL;
+}
+
 /** p2ps_node_add_peer: the user names a peer: it is pinged and joined, now and until it answers */
 void
 p2ps_node_add_peer (P2psNode *node, gint64 now, const P2psAddress *address)
@@ -433,6 +439,22 @@ p2ps_node_add_peer (P2psNode *node, gint64 now, const P2psAddress *address)
         }
     }
   p2ps_node_push_changed (node);
+}
+
+/** p2ps_node_hint_peer: a peer that was there before a restart: a candidate like those that peers
+ * name to each other, tried when more peers are wanted */
+void
+p2ps_node_hint_peer (P2psNode *node, gint64 now, const P2psAddress *address)
+{
+  P2psMember *member;
+
+  advance (node, now);
+  if (!p2ps_address_is_set (address) || p2ps_node_is_own (node, address)
+      || p2ps_membership_find (node, address) != NULL)
+    return;
+  member = p2ps_membership_consider (node, address->host, address);
+  if (member != NULL)
+    p2ps_member_schedule (node, member, now);
 }
 
 /** p2ps_node_remove_peer: the user forgets a peer; it may still come back by itself */

@@ -116,8 +116,8 @@ gint64 p2ps_node_get_deadline (P2psNode *node);
 /* commands */
 void p2ps_node_set_own_hosts (P2psNode *node, const char *const *hosts);
 void p2ps_node_set_files (P2psNode *node, gint64 files);
+void p2ps_node_set_max_ttl (P2psNode *node, guint max_ttl);
 void p2ps_node_add_peer (P2psNode *node, gint64 now, const P2psAddress *address);
-/* A peer that was there before a restart: a candidate like those that peers name to each other. */
 void p2ps_node_hint_peer (P2psNode *node, gint64 now, const P2psAddress *address);
 void p2ps_node_remove_peer (P2psNode *node, gint64 now, const P2psAddress *address);
 void p2ps_node_search (P2psNode *node, gint64 now, const P2psQuery *query);

@@ -137,7 +137,6 @@ p2ps_engine_start (P2psEngine *engine, const P2psConfig *config, GError **error)
   engine->config = p2ps_config_copy (config);
   engine->started = g_get_monotonic_time ();
   engine->running = TRUE;
-  p2ps_own_searches_set_ttl (engine->searches, config->max_ttl);
   p2ps_downloads_set_folder (engine->downloads, config->download_folder);
   run_node (engine, server);
   p2ps_peers_recall (engine->peers);
@@ -258,9 +257,9 @@ p2ps_engine_apply (P2psEngine *engine, const P2psConfig *config, GError **error)
     return FALSE;
   g_autoptr (P2psConfig) old = g_steal_pointer (&engine->config);
   engine->config = p2ps_config_copy (config);
-  p2ps_own_searches_set_ttl (engine->searches, config->max_ttl);
   if (server)
     move_node (engine, server);
+  p2ps_node_set_max_ttl (p2ps_driver_get_node (engine->driver), config->max_ttl);
   change_peers (engine, old->peers, engine->config->peers);
   if (!same_folders (old, engine->config))
     set_folders (engine);

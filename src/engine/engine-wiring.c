@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define LIE_POINTS 40 /* of 100: a source that lies three times in a short time is banned */
+#define LIE_POINTS 50 /* of 100: the second lie in a short time is one too many */
 
 /* ---- the library ---- */
 

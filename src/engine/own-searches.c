@@ -23,7 +23,6 @@ struct _P2psOwnSearches
   GObject parent_instance;
   P2psLibrary *library;
   P2psDriver *driver;
-  guint ttl;
   P2psKeyedList *kept;   /* by qid: what the user sees */
   GHashTable *active;    /* char* -> P2psSearch, by qid: kept ones and unseen ones */
   GHashTable *by_wanted; /* char* -> P2psSearch: unseen ones by the hash they look for */
@@ -148,13 +147,6 @@ p2ps_own_searches_set_driver (P2psOwnSearches *searches, P2psDriver *driver)
     g_signal_connect_object (driver, "hits", G_CALLBACK (hits_cb), searches, 0);
 }
 
-/* The hop budget of own searches, 0 = the usual one. */
-void
-p2ps_own_searches_set_ttl (P2psOwnSearches *searches, guint ttl)
-{
-  searches->ttl = ttl;
-}
-
 GListModel *
 p2ps_own_searches_get_model (P2psOwnSearches *searches)
 {
@@ -187,8 +179,6 @@ launch (P2psOwnSearches *searches, P2psQuery *query, const char *text, gboolean 
   g_signal_connect_object (search, "notify::active", G_CALLBACK (active_cb), searches, 0);
   if (keep)
     p2ps_keyed_list_add (searches->kept, query->qid, search);
-  if (searches->ttl > 0)
-    query->ttl = (int)searches->ttl;
   p2ps_driver_search (searches->driver, query);
   return search;
 }

@@ -14,7 +14,6 @@ G_DECLARE_FINAL_TYPE (P2psOwnSearches, p2ps_own_searches, P2PS, OWN_SEARCHES, GO
 
 P2psOwnSearches *p2ps_own_searches_new (P2psLibrary *library);
 void p2ps_own_searches_set_driver (P2psOwnSearches *searches, P2psDriver *driver);
-void p2ps_own_searches_set_ttl (P2psOwnSearches *searches, guint ttl);
 GListModel *p2ps_own_searches_get_model (P2psOwnSearches *searches);
 P2psSearch *p2ps_own_searches_start (P2psOwnSearches *searches, const char *text, GError **error);
 P2psSearch *p2ps_own_searches_start_exact (P2psOwnSearches *searches, const char *filename,
