@@ -11,7 +11,7 @@
 #define P2PS_MAX_PEERS 256
 #define P2PS_MAX_CANDIDATES 1024
 #define P2PS_MAX_PEERS_IN_REPLY 32
-#define P2PS_MAX_PEERS_TAKEN 8 /* from one /get_peers reply */
+#define P2PS_MAX_PEERS_TAKEN 8  /* from one /get_peers reply */
 #define P2PS_MIN_ACTIVE_PEERS 3 /* below it peers are asked for peers */
 #define P2PS_MIN_PORT 1024
 
@@ -23,13 +23,13 @@
 #define P2PS_PROBE_AGAIN (600 * P2PS_SECOND) /* the same stranger is pinged at most this often */
 #define P2PS_PROBES_PER_SECOND 2
 #define P2PS_PROBES_BURST 4
-#define P2PS_REFUSALS_TO_INACTIVE 2 /* "connection refused" in a row */
+#define P2PS_REFUSALS_TO_INACTIVE 2           /* "connection refused" in a row */
 #define P2PS_RETRY_CLASSIC (60 * P2PS_SECOND) /* an inactive classic peer is tried again */
-#define P2PS_RETRY_MAX (300 * P2PS_SECOND) /* an inactive one of ours: 1 s, doubled up to this */
+#define P2PS_RETRY_MAX (300 * P2PS_SECOND)    /* an inactive one of ours: 1 s, doubled up to this */
 #define P2PS_RETRY_MAX_CONFIGURED (60 * P2PS_SECOND)
 #define P2PS_FORGET_PEER (86400 * P2PS_SECOND) /* after so much silence, unless configured */
-#define P2PS_WANTED_PEERS 8 /* below it the node looks for more by itself */
-#define P2PS_MAX_NAMED_BY_ONE 16 /* unproven candidates that one host named */
+#define P2PS_WANTED_PEERS 8                    /* below it the node looks for more by itself */
+#define P2PS_MAX_NAMED_BY_ONE 16               /* unproven candidates that one host named */
 
 /* Score: 0 is neutral, misbehaviour lowers it, one point comes back every 10 s. */
 #define P2PS_SCORE_BAN (-100)
@@ -42,14 +42,14 @@
 #define P2PS_ASSUMED_TTL 2 /* of a query that names none */
 #define P2PS_MAX_TTL_IN 7
 #define P2PS_MAX_TTL_TO_CLASSIC 2
-#define P2PS_MAX_XTTL 32 /* hops between our nodes */
-#define P2PS_ENOUGH_XTTL 16 /* a copy with so much left reached all: a later one changes nothing */
-#define P2PS_MAX_FILENAME 255 /* bytes */
+#define P2PS_MAX_XTTL 32             /* hops between our nodes */
+#define P2PS_ENOUGH_XTTL 16          /* left over: that copy reached all */
+#define P2PS_MAX_FILENAME 255        /* bytes */
 #define P2PS_QUERIES_PER_NEIGHBOUR 5 /* a second */
 #define P2PS_QUERIES_BURST 20
 #define P2PS_FORWARDS_PER_SECOND 20
 #define P2PS_MAX_FORWARDS_WAITING 256
-#define P2PS_MAX_OUTBOX 32 /* queries that wait for one neighbour */
+#define P2PS_MAX_OUTBOX 32                  /* queries that wait for one neighbour */
 #define P2PS_STRANGER_QUERIES_PER_SECOND 20 /* from callers that are no peers, all together */
 #define P2PS_STRANGER_QUERIES_BURST 40
 #define P2PS_MAX_LOOKUPS 256 /* under way in the own library */

@@ -13,12 +13,13 @@ typedef struct _P2psNode P2psNode;
 
 typedef struct
 {
-  P2psAddress self;       /* what it announces; host "" = each peer takes the connection's source */
-  gboolean loopback_only; /* it listens on loopback only: loopback addresses from the wire are fine */
-  const char *agent;      /* "p2pshare/0.1.0" */
-  const char *id;         /* stable identity, shown in the reply to a ping */
-  guint max_ttl;          /* of its own searches; 0 = P2PS_DEFAULT_TTL */
-  guint wanted_peers;     /* it looks for more below so many active; 0 = P2PS_WANTED_PEERS */
+  P2psAddress self; /* what it announces; host "" = each peer takes the connection's source */
+  gboolean
+      loopback_only;  /* it listens on loopback only: loopback addresses from the wire are fine */
+  const char *agent;  /* "p2pshare/0.1.0" */
+  const char *id;     /* stable identity, shown in the reply to a ping */
+  guint max_ttl;      /* of its own searches; 0 = P2PS_DEFAULT_TTL */
+  guint wanted_peers; /* it looks for more below so many active; 0 = P2PS_WANTED_PEERS */
   guint64 seed;
 } P2psNodeConfig;
 
@@ -37,9 +38,10 @@ typedef enum
   P2PS_EFFECT_SEND,   /* send `message` to `to`, then call p2ps_node_sent (token) exactly once */
   P2PS_EFFECT_REPLY,  /* answer the request `token` (from p2ps_node_deliver) with `message` */
   P2PS_EFFECT_REJECT, /* answer the request `token` with HTTP `status` and the reason `text` */
-  P2PS_EFFECT_LOOKUP, /* look `message`->query up in the own library, then p2ps_node_found (token) */
+  P2PS_EFFECT_LOOKUP, /* look `message`->query up in the own library, then p2ps_node_found (token)
+                       */
   P2PS_EFFECT_PEERS_CHANGED, /* p2ps_node_list_peers would now say something else */
-  P2PS_EFFECT_HITS, /* `message`->hits came for the own search with their qid */
+  P2PS_EFFECT_HITS,          /* `message`->hits came for the own search with their qid */
 } P2psEffectType;
 
 typedef struct
@@ -49,8 +51,8 @@ typedef struct
   P2psAddress to;
   P2psMessage *message; /* owned by the effect: p2ps_effect_clear() */
   guint status;
-  const char *text;   /* static */
-  gboolean verified;  /* HITS: the holder is where the message came from */
+  const char *text;  /* static */
+  gboolean verified; /* HITS: the holder is where the message came from */
 } P2psEffect;
 
 typedef enum
@@ -91,11 +93,11 @@ typedef enum
 typedef struct
 {
   guint64 originated;
-  guint64 received;   /* queries from others, duplicates included */
+  guint64 received; /* queries from others, duplicates included */
   guint64 duplicates;
-  guint64 forwarded;  /* copies sent on */
-  guint64 dropped;    /* copies not sent on, for the limits of rate */
-  guint64 answered;   /* received queries that we had a file for */
+  guint64 forwarded; /* copies sent on */
+  guint64 dropped;   /* copies not sent on, for the limits of rate */
+  guint64 answered;  /* received queries that we had a file for */
   guint64 hits_received;
   guint64 hits_sent;
   guint64 refused[P2PS_N_REFUSALS];
@@ -105,8 +107,8 @@ P2psNode *p2ps_node_new (const P2psNodeConfig *config, gint64 now);
 void p2ps_node_free (P2psNode *node);
 
 /* events */
-void p2ps_node_deliver (P2psNode *node, gint64 now, const char *source,
-                        const P2psMessage *message, guint64 request);
+void p2ps_node_deliver (P2psNode *node, gint64 now, const char *source, const P2psMessage *message,
+                        guint64 request);
 void p2ps_node_sent (P2psNode *node, gint64 now, guint64 token, P2psOutcome outcome,
                      const P2psMessage *reply);
 void p2ps_node_found (P2psNode *node, gint64 now, guint64 token, GPtrArray *hits);

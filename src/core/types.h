@@ -7,9 +7,9 @@ G_BEGIN_DECLS
 
 /* The value types that every room shares. All of them can be copied by assignment. */
 
-#define P2PS_HOST_SIZE 46   /* INET6_ADDRSTRLEN: the longest literal and its NUL */
-#define P2PS_QID_SIZE 37    /* a UUID as text (RFC 4122) and its NUL */
-#define P2PS_HASH_SIZE 65   /* SHA-256 as lower-case hex and its NUL */
+#define P2PS_HOST_SIZE 46 /* INET6_ADDRSTRLEN: the longest literal and its NUL */
+#define P2PS_QID_SIZE 37  /* a UUID as text (RFC 4122) and its NUL */
+#define P2PS_HASH_SIZE 65 /* SHA-256 as lower-case hex and its NUL */
 
 /* One peer is one (host, port) pair of text and number: the spelling that it announced is kept.
  * host is an IPv4 or IPv6 literal without brackets, or "" when unset. */
@@ -22,7 +22,7 @@ typedef struct
 /* Where an address can be reached from (RFC 6890). */
 typedef enum
 {
-  P2PS_SCOPE_INVALID,  /* not a literal, 0/8, broadcast, multicast, unspecified */
+  P2PS_SCOPE_INVALID, /* not a literal, 0/8, broadcast, multicast, unspecified */
   P2PS_SCOPE_LOOPBACK,
   P2PS_SCOPE_LINK_LOCAL,
   P2PS_SCOPE_PRIVATE,

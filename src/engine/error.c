@@ -2,4 +2,4 @@
 
 #include "engine/error.h"
 
-G_DEFINE_QUARK (p2ps-error-quark, p2ps_error)
+G_DEFINE_QUARK (p2ps - error - quark, p2ps_error)

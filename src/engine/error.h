@@ -10,18 +10,18 @@ G_BEGIN_DECLS
 #define P2PS_ERROR (p2ps_error_quark ())
 typedef enum
 {
-  P2PS_ERROR_FAILED,        /* nothing better is known: show it */
-  P2PS_ERROR_CONFIG,        /* the user's configuration is wrong: it names file, key and value */
-  P2PS_ERROR_PORT_TAKEN,    /* choose another port or end the other program */
-  P2PS_ERROR_NOT_FOUND,     /* no such file, peer, search or download */
-  P2PS_ERROR_UNREACHABLE,   /* try another source, or later */
-  P2PS_ERROR_BUSY,          /* the peer has no free slot: later */
-  P2PS_ERROR_MISBEHAVED,    /* the peer lied or broke the protocol: blame it, try another source */
-  P2PS_ERROR_CHANGED,       /* the file is not what it was: look it up again */
-  P2PS_ERROR_NO_SPACE,      /* the disk is full: wait until there is room */
-  P2PS_ERROR_FOLDER,        /* a folder is missing, unmounted, unreadable or read-only */
-  P2PS_ERROR_DATABASE,      /* the store can't be read or written */
-  P2PS_ERROR_NOT_RUNNING,   /* no node answers on the control socket */
+  P2PS_ERROR_FAILED,      /* nothing better is known: show it */
+  P2PS_ERROR_CONFIG,      /* the user's configuration is wrong: it names file, key and value */
+  P2PS_ERROR_PORT_TAKEN,  /* choose another port or end the other program */
+  P2PS_ERROR_NOT_FOUND,   /* no such file, peer, search or download */
+  P2PS_ERROR_UNREACHABLE, /* try another source, or later */
+  P2PS_ERROR_BUSY,        /* the peer has no free slot: later */
+  P2PS_ERROR_MISBEHAVED,  /* the peer lied or broke the protocol: blame it, try another source */
+  P2PS_ERROR_CHANGED,     /* the file is not what it was: look it up again */
+  P2PS_ERROR_NO_SPACE,    /* the disk is full: wait until there is room */
+  P2PS_ERROR_FOLDER,      /* a folder is missing, unmounted, unreadable or read-only */
+  P2PS_ERROR_DATABASE,    /* the store can't be read or written */
+  P2PS_ERROR_NOT_RUNNING, /* no node answers on the control socket */
 } P2psError;
 GQuark p2ps_error_quark (void);
 

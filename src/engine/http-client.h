@@ -16,11 +16,11 @@ G_DECLARE_FINAL_TYPE (P2psHttpClient, p2ps_http_client, P2PS, HTTP_CLIENT, GObje
 P2psHttpClient *p2ps_http_client_new (void);
 
 /* path_and_query is percent-encoded. json may be NULL. idempotent: may be sent again on a broken
- * kept-alive connection. Errors: P2PS_ERROR_UNREACHABLE (G_IO_ERROR_CONNECTION_REFUSED keeps its own
- * domain), P2PS_ERROR_MISBEHAVED (longer than reply_cap, not HTTP, redirect). */
-void p2ps_http_client_send_async (P2psHttpClient *client, const P2psAddress *to,
-                                  const char *method, const char *path_and_query, GBytes *json,
-                                  gboolean idempotent, gsize reply_cap, GCancellable *cancellable,
+ * kept-alive connection. Errors: P2PS_ERROR_UNREACHABLE (G_IO_ERROR_CONNECTION_REFUSED keeps its
+ * own domain), P2PS_ERROR_MISBEHAVED (longer than reply_cap, not HTTP, redirect). */
+void p2ps_http_client_send_async (P2psHttpClient *client, const P2psAddress *to, const char *method,
+                                  const char *path_and_query, GBytes *json, gboolean idempotent,
+                                  gsize reply_cap, GCancellable *cancellable,
                                   GAsyncReadyCallback callback, gpointer user_data);
 GBytes *p2ps_http_client_send_finish (P2psHttpClient *client, GAsyncResult *result, guint *status,
                                       GError **error);

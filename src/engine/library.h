@@ -56,8 +56,8 @@ GPtrArray *p2ps_library_lookup_finish (P2psLibrary *library, GAsyncResult *resul
 void p2ps_library_open_async (P2psLibrary *library, const char *name, const char *filehash,
                               GCancellable *cancellable, GAsyncReadyCallback callback,
                               gpointer user_data);
-P2psSharedFile *p2ps_library_open_finish (P2psLibrary *library, GAsyncResult *result,
-                                          GError **error);
+P2psSharedFile *
+p2ps_library_open_finish (P2psLibrary *library, GAsyncResult *result, GError **error);
 
 /* Which of these hashes (GStrv) are here: -> GHashTable used as a set of char*. */
 void p2ps_library_have_async (P2psLibrary *library, const char *const *hashes,
@@ -77,7 +77,7 @@ typedef struct
 } P2psSkipped;
 void p2ps_library_list_skipped_async (P2psLibrary *library, guint limit,
                                       GAsyncReadyCallback callback, gpointer user_data);
-GPtrArray *p2ps_library_list_skipped_finish (P2psLibrary *library, GAsyncResult *result,
-                                             GError **error);
+GPtrArray *
+p2ps_library_list_skipped_finish (P2psLibrary *library, GAsyncResult *result, GError **error);
 
 G_END_DECLS
