@@ -347,6 +347,13 @@ rig_forget (Rig *rig)
   g_ptr_array_set_size (rig->lookups, 0);
 }
 
+/* Throws away the answers that are on their way. */
+void
+rig_settle (Rig *rig)
+{
+  g_queue_clear_full (&rig->due, (GDestroyNotify)due_free);
+}
+
 gboolean
 rig_info (Rig *rig, const char *text, P2psPeerInfo *info)
 {

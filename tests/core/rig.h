@@ -57,6 +57,7 @@ P2psEffect *rig_query (Rig *rig, const char *source, P2psQuery *query);
 guint rig_count (Rig *rig, P2psMessageType type, const char *address);
 RigSent *rig_last (Rig *rig, P2psMessageType type, const char *address);
 void rig_forget (Rig *rig);
+void rig_settle (Rig *rig);
 P2psPeerState rig_state (Rig *rig, const char *address);
 gboolean rig_info (Rig *rig, const char *address, P2psPeerInfo *info);
 P2psQuery *rig_make_query (guint number, const char *origin, int ttl, int xttl);

@@ -639,6 +639,28 @@ test_blame (void)
   g_assert_cmpuint (rig_count (rig, 0, B), ==, 0);
 }
 
+/* Peers from before a restart: tried once, no more than are wanted, and never oneself. */
+static void
+test_hints (void)
+{
+  g_autoptr (Rig) rig = rig_new (FALSE);
+  P2psAddress address = rig_address ("10.0.0.1:8081");
+
+  p2ps_node_hint_peer (rig->node, rig->now, &address);
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("10.0.2.%u:8081", i + 1);
+
+      address = rig_address (text);
+      rig_manner (rig, text, RIG_OURS);
+      p2ps_node_hint_peer (rig->node, rig->now, &address);
+    }
+  rig_advance (rig, 60 * P2PS_SECOND);
+  g_assert_cmpuint (p2ps_node_count_active (rig->node), ==, P2PS_WANTED_PEERS);
+  g_assert_cmpuint (rig_count (rig, 0, "10.0.0.1:8081"), ==, 0);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_JOIN, NULL), ==, P2PS_WANTED_PEERS);
+}
+
 static void
 test_remove (void)
 {
@@ -709,6 +731,7 @@ main (int argc, char **argv)
   g_test_add_func ("/membership/caps", test_caps);
   g_test_add_func ("/membership/candidate-flood", test_candidate_flood);
   g_test_add_func ("/membership/blame", test_blame);
+  g_test_add_func ("/membership/hints", test_hints);
   g_test_add_func ("/membership/remove", test_remove);
   g_test_add_func ("/membership/ping", test_ping);
 
