@@ -164,10 +164,11 @@ p2ps_http_connection_released (P2psHttpConnection *self)
   self->msg = NULL;
   if (self->stage != P2PS_HTTP_READING)
     return;
-  /* The guard was content and libsoup was not: it has answered with its own 400. */
+  /* The guard was content and libsoup was not. */
   if (self->head != NULL && !self->early)
-    p2ps_http_server_refused (self->server, P2PS_REFUSAL_MALFORMED);
-  p2ps_http_connection_close (self);
+    p2ps_http_connection_refuse (self, P2PS_REFUSAL_MALFORMED);
+  else
+    p2ps_http_connection_close (self);
 }
 
 /* The request is complete: libsoup has done its part. */
@@ -241,8 +242,8 @@ finish (P2psHttpConnection *self)
 }
 
 /* Bytes written; 0: would block; -1: the client has gone. */
-static gssize
-write_some (P2psHttpConnection *self, const char *bytes, gsize length)
+gssize
+p2ps_http_connection_write (P2psHttpConnection *self, const void *bytes, gsize length)
 {
   g_autoptr (GError) error = NULL;
   GOutputStream *output;
@@ -268,7 +269,7 @@ push (P2psHttpConnection *self)
 
   while (self->written < length)
     {
-      gssize n = write_some (self, bytes + self->written, length - self->written);
+      gssize n = p2ps_http_connection_write (self, bytes + self->written, length - self->written);
 
       if (n < 0)
         {

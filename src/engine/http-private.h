@@ -27,7 +27,7 @@ void p2ps_http_server_set_limits (P2psHttpServer *server, const P2psHttpLimits *
 /* One accepted stream with at most one request on it: http-connection.c. */
 typedef enum
 {
-  P2PS_HTTP_READING,   /* libsoup reads the request from it, through http-input.c */
+  P2PS_HTTP_READING,   /* libsoup reads the request from it, through http-stream.c */
   P2PS_HTTP_HANDLING,  /* the handler has the request; libsoup is out of the way */
   P2PS_HTTP_WRITING,   /* our answer is on its way */
   P2PS_HTTP_UPLOADING, /* a worker of upload.c sends a file: it has the descriptor */
@@ -69,14 +69,16 @@ void p2ps_http_connection_released (P2psHttpConnection *connection);
 void p2ps_http_connection_take (P2psHttpConnection *connection);
 void p2ps_http_connection_watch (P2psHttpConnection *connection);
 void p2ps_http_connection_refuse (P2psHttpConnection *connection, P2psRefusal refusal);
+gssize p2ps_http_connection_write (P2psHttpConnection *connection, const void *bytes,
+                                   gsize length);
 void p2ps_http_connection_send (P2psHttpConnection *connection, GBytes *reply);
 void p2ps_http_connection_upload (P2psHttpConnection *connection, GBytes *head,
                                   P2psSharedFile *file, gint64 first, gint64 length);
 void p2ps_http_connection_expire (P2psHttpConnection *connection, gint64 now);
 void p2ps_http_connection_close (P2psHttpConnection *connection);
 
-/* http-input.c: the stream that libsoup reads a request from. */
-GInputStream *p2ps_http_input_new (P2psHttpConnection *connection);
+/* http-stream.c: what libsoup gets to read from and to write to. */
+GIOStream *p2ps_http_stream_new (P2psHttpConnection *connection);
 
 /* http-reply.c: the bytes of an answer. */
 GString *p2ps_http_reply_begin (guint status);

@@ -8,15 +8,32 @@
 
 #include <string.h>
 
+/* The Date header's value, made once a second. */
+static const char *
+get_date (void)
+{
+  static _Thread_local char date[64];
+  static _Thread_local gint64 made;
+  gint64 second = g_get_real_time () / G_USEC_PER_SEC;
+
+  if (second != made)
+    {
+      g_autoptr (GDateTime) now = g_date_time_new_from_unix_utc (second);
+      g_autofree char *text = soup_date_time_to_string (now, SOUP_DATE_HTTP);
+
+      g_strlcpy (date, text, sizeof date);
+      made = second;
+    }
+  return date;
+}
+
 GString *
 p2ps_http_reply_begin (guint status)
 {
   GString *reply = g_string_sized_new (512);
-  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
-  g_autofree char *date = soup_date_time_to_string (now, SOUP_DATE_HTTP);
 
   g_string_printf (reply, "HTTP/1.1 %u %s\r\n", status, soup_status_get_phrase (status));
-  p2ps_http_reply_header (reply, "Date", date);
+  p2ps_http_reply_header (reply, "Date", get_date ());
   p2ps_http_reply_header (reply, "Connection", "close");
   /* No browser is to guess that a shared file is a page or a script of this node. */
   p2ps_http_reply_header (reply, "X-Content-Type-Options", "nosniff");
@@ -27,7 +44,10 @@ p2ps_http_reply_begin (guint status)
 void
 p2ps_http_reply_header (GString *reply, const char *name, const char *value)
 {
-  g_string_append_printf (reply, "%s: %.*s\r\n", name, (int)strcspn (value, "\r\n"), value);
+  g_string_append (reply, name);
+  g_string_append (reply, ": ");
+  g_string_append_len (reply, value, strcspn (value, "\r\n"));
+  g_string_append (reply, "\r\n");
 }
 
 /* Takes reply. body may be NULL: a HEAD request, or the body follows some other way.

@@ -13,7 +13,6 @@
 #include "engine/http-private.h"
 
 #include <fcntl.h>
-#include <gio/gunixoutputstream.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -61,15 +60,7 @@ get_connection (SoupServerMessage *msg)
 static void
 request_started_cb (SoupServer *soup, SoupServerMessage *msg, gpointer user_data)
 {
-  static const char body[] = "{\"error\": \"This is not a well-formed HTTP/1.1 request.\"}";
-  P2psHttpConnection *connection = get_connection (msg);
-
-  connection->msg = msg;
-  /* Sent if libsoup itself refuses what the guard let through. */
-  soup_server_message_set_response (msg, "application/json", SOUP_MEMORY_STATIC, body,
-                                    sizeof body - 1);
-  soup_message_headers_replace (soup_server_message_get_response_headers (msg), "Connection",
-                                "close");
+  get_connection (msg)->msg = msg;
 }
 
 static void
@@ -195,8 +186,6 @@ add_connection (P2psHttpServer *self, int fd, GIOStream *base, const char *sourc
 {
   P2psHttpConnection *connection = p2ps_http_connection_new (self, fd, base, source);
   g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string ("127.0.0.1", 1);
-  g_autoptr (GInputStream) input = p2ps_http_input_new (connection);
-  g_autoptr (GOutputStream) output = NULL;
   guint of_host = count_host (self, connection->source, 1);
 
   g_queue_push_tail_link (&self->connections, &connection->link);
@@ -208,11 +197,7 @@ add_connection (P2psHttpServer *self, int fd, GIOStream *base, const char *sourc
       p2ps_http_connection_refuse (connection, P2PS_REFUSAL_TOO_MANY_CONNECTIONS);
       return;
     }
-  if (base != NULL)
-    output = g_object_ref (g_io_stream_get_output_stream (base));
-  else
-    output = g_unix_output_stream_new (fd, FALSE);
-  connection->stream = g_simple_io_stream_new (input, output);
+  connection->stream = p2ps_http_stream_new (connection);
   g_object_set_qdata_full (G_OBJECT (address), connection_quark (),
                            p2ps_http_connection_ref (connection),
                            (GDestroyNotify)p2ps_http_connection_unref);

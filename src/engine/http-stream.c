@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* The stream that libsoup reads a request from: every byte passes the guard before libsoup gets it.
- * Owns a reference on its connection. Runs on the server's main context. When the guard refuses, or
- * the peer has gone, libsoup gets an error and lets go of the connection. */
+/* The stream between a connection and libsoup. Every byte passes the guard before libsoup reads it;
+ * when the guard refuses, or the peer has gone, libsoup gets an error and lets go. What libsoup
+ * writes is dropped, but for "100 Continue": answers are the connection's. Each half owns a
+ * reference on the connection; on the server's main context. */
 
 #include "engine/http-private.h"
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #define P2PS_TYPE_HTTP_INPUT (p2ps_http_input_get_type ())
@@ -136,11 +138,93 @@ p2ps_http_input_init (P2psHttpInput *self)
 {
 }
 
-GInputStream *
-p2ps_http_input_new (P2psHttpConnection *connection)
-{
-  P2psHttpInput *self = g_object_new (P2PS_TYPE_HTTP_INPUT, NULL);
+/* --- what libsoup writes to --- */
 
-  self->connection = p2ps_http_connection_ref (connection);
-  return G_INPUT_STREAM (self);
+#define P2PS_TYPE_HTTP_OUTPUT (p2ps_http_output_get_type ())
+G_DECLARE_FINAL_TYPE (P2psHttpOutput, p2ps_http_output, P2PS, HTTP_OUTPUT, GOutputStream)
+
+struct _P2psHttpOutput
+{
+  GOutputStream parent_instance;
+  P2psHttpConnection *connection;
+};
+
+static void p2ps_http_output_pollable_init (GPollableOutputStreamInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (P2psHttpOutput, p2ps_http_output, G_TYPE_OUTPUT_STREAM,
+                               G_IMPLEMENT_INTERFACE (G_TYPE_POLLABLE_OUTPUT_STREAM,
+                                                      p2ps_http_output_pollable_init))
+
+static gssize
+p2ps_http_output_write_nonblocking (GPollableOutputStream *stream, const void *buffer, gsize count,
+                                    GError **error)
+{
+  static const char go_on[] = "HTTP/1.1 100 ";
+  P2psHttpOutput *self = P2PS_HTTP_OUTPUT (stream);
+
+  if (count > strlen (go_on) && memcmp (buffer, go_on, strlen (go_on)) == 0)
+    p2ps_http_connection_write (self->connection, buffer, count);
+  return count;
+}
+
+static gboolean
+p2ps_http_output_is_writable (GPollableOutputStream *stream)
+{
+  return TRUE;
+}
+
+static GSource *
+p2ps_http_output_create_source (GPollableOutputStream *stream, GCancellable *cancellable)
+{
+  g_autoptr (GSource) child = g_timeout_source_new (0);
+
+  return g_pollable_source_new_full (stream, child, cancellable);
+}
+
+static gssize
+p2ps_http_output_write (GOutputStream *stream, const void *buffer, gsize count,
+                        GCancellable *cancellable, GError **error)
+{
+  return p2ps_http_output_write_nonblocking (G_POLLABLE_OUTPUT_STREAM (stream), buffer, count,
+                                             error);
+}
+
+static void
+p2ps_http_output_finalize (GObject *object)
+{
+  g_clear_pointer (&P2PS_HTTP_OUTPUT (object)->connection, p2ps_http_connection_unref);
+  G_OBJECT_CLASS (p2ps_http_output_parent_class)->finalize (object);
+}
+
+static void
+p2ps_http_output_pollable_init (GPollableOutputStreamInterface *iface)
+{
+  iface->is_writable = p2ps_http_output_is_writable;
+  iface->create_source = p2ps_http_output_create_source;
+  iface->write_nonblocking = p2ps_http_output_write_nonblocking;
+}
+
+static void
+p2ps_http_output_class_init (P2psHttpOutputClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = p2ps_http_output_finalize;
+  G_OUTPUT_STREAM_CLASS (klass)->write_fn = p2ps_http_output_write;
+}
+
+static void
+p2ps_http_output_init (P2psHttpOutput *self)
+{
+}
+
+/* The stream for soup_server_accept_iostream(); it and the connection hold each other until the
+ * connection is closed. */
+GIOStream *
+p2ps_http_stream_new (P2psHttpConnection *connection)
+{
+  g_autoptr (P2psHttpInput) input = g_object_new (P2PS_TYPE_HTTP_INPUT, NULL);
+  g_autoptr (P2psHttpOutput) output = g_object_new (P2PS_TYPE_HTTP_OUTPUT, NULL);
+
+  input->connection = p2ps_http_connection_ref (connection);
+  output->connection = p2ps_http_connection_ref (connection);
+  return g_simple_io_stream_new (G_INPUT_STREAM (input), G_OUTPUT_STREAM (output));
 }
