@@ -13,7 +13,9 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -133,12 +135,11 @@ p2ps_http_connection_received (P2psHttpConnection *self, const void *bytes, gsiz
   policy.max_body = limits.max_body;
   g_byte_array_append (self->head_bytes, bytes, MIN (length, limits.max_headers + 1 - old));
   refusal = p2ps_http_head_scan ((char *)self->head_bytes->data, self->head_bytes->len, old, &end);
+  if (refusal == P2PS_REFUSAL_NONE && self->head_bytes->len > limits.max_headers
+      && (end == 0 || end > limits.max_headers))
+    refusal = P2PS_REFUSAL_HEADERS_TOO_LARGE;
   if (refusal == P2PS_REFUSAL_NONE && end == 0)
-    {
-      if (self->head_bytes->len <= limits.max_headers)
-        return P2PS_REFUSAL_NONE;
-      refusal = P2PS_REFUSAL_HEADERS_TOO_LARGE;
-    }
+    return P2PS_REFUSAL_NONE;
   if (refusal == P2PS_REFUSAL_NONE)
     {
       refusal = p2ps_http_head_parse ((char *)self->head_bytes->data, end, &self->head);
@@ -390,12 +391,35 @@ p2ps_http_connection_upload (P2psHttpConnection *self, GBytes *head, P2psSharedF
   g_bytes_unref (head);
 }
 
+/* The kernel's buffer holds megabytes of an answer: a slow reader may take from it for long before
+ * there is room for more. */
+static gboolean
+is_moving (P2psHttpConnection *self)
+{
+  int queued = 0;
+  gboolean moved;
+
+  if (self->fd < 0 || ioctl (self->fd, SIOCOUTQ, &queued) < 0)
+    return FALSE;
+  moved = queued != self->queued;
+  self->queued = queued;
+  return moved;
+}
+
 /* Called by the server's sweep. */
 void
 p2ps_http_connection_expire (P2psHttpConnection *self, gint64 now)
 {
+  P2psHttpLimits limits;
+
   if (now < self->deadline)
     return;
+  if (self->stage == P2PS_HTTP_WRITING && is_moving (self))
+    {
+      get_limits (self, &limits);
+      self->deadline = deadline_in (limits.idle_ms);
+      return;
+    }
   if (self->stage == P2PS_HTTP_READING)
     {
       leave_libsoup (self);

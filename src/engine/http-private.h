@@ -54,6 +54,7 @@ typedef struct
   GByteArray *body;
   GBytes *out;
   gsize written;
+  int queued; /* bytes written that the client's side had not taken when we last looked */
   GSource *watch;
   gsize drained;
   gboolean linger;
@@ -69,8 +70,7 @@ void p2ps_http_connection_released (P2psHttpConnection *connection);
 void p2ps_http_connection_take (P2psHttpConnection *connection);
 void p2ps_http_connection_watch (P2psHttpConnection *connection);
 void p2ps_http_connection_refuse (P2psHttpConnection *connection, P2psRefusal refusal);
-gssize p2ps_http_connection_write (P2psHttpConnection *connection, const void *bytes,
-                                   gsize length);
+gssize p2ps_http_connection_write (P2psHttpConnection *connection, const void *bytes, gsize length);
 void p2ps_http_connection_send (P2psHttpConnection *connection, GBytes *reply);
 void p2ps_http_connection_upload (P2psHttpConnection *connection, GBytes *head,
                                   P2psSharedFile *file, gint64 first, gint64 length);

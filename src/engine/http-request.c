@@ -270,6 +270,11 @@ p2ps_http_request_reply_file (P2psHttpRequest *self, P2psSharedFile *file)
   GString *reply;
   GBytes *head;
 
+  if (self->connection->stage == P2PS_HTTP_HANDLING && self->connection->fd < 0)
+    {
+      p2ps_http_request_reply_error (self, 501, "Files are sent over sockets only.");
+      return;
+    }
   if (!begin_answer (self))
     return;
   if (none_match != NULL && matches_any (none_match, etag))

@@ -224,7 +224,8 @@ accepted_cb (int fd, const char *source, gpointer user_data)
 }
 
 /* Takes a stream that was accepted elsewhere, as if it came from source ("": from this user's own
- * programs). Its streams must be pollable. */
+ * programs). Its streams must be pollable; files can be sent only where it is a GSocketConnection.
+ */
 void
 p2ps_http_server_accept (P2psHttpServer *self, GIOStream *stream, const char *source)
 {

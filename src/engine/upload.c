@@ -9,10 +9,11 @@
 #include "engine/upload.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ typedef struct
   gint64 unchecked;
   gint64 stall_us;
   gint64 deadline;
+  int queued; /* bytes that the reader's side had not taken yet when we last looked */
   gboolean complete;
   P2psUploadDone done;
   gpointer user_data;
@@ -112,6 +114,27 @@ send_body (P2psUploader *uploader, Upload *upload)
   return step_result (n);
 }
 
+/* The kernel's buffer holds megabytes: a slow reader may take from it for minutes before there is
+ * room for more, and is alive all the time. */
+static gboolean
+is_moving (Upload *upload)
+{
+  int queued = 0;
+  gboolean moved = ioctl (upload->fd, SIOCOUTQ, &queued) == 0 && queued < upload->queued;
+
+  upload->queued = queued;
+  return moved;
+}
+
+static gboolean
+has_time_left (Upload *upload, gint64 now)
+{
+  if (now < upload->deadline)
+    return TRUE;
+  upload->deadline = now + upload->stall_us;
+  return is_moving (upload);
+}
+
 /* One turn. FALSE: the upload is over. */
 static gboolean
 pump (P2psUploader *uploader, Upload *upload)
@@ -136,6 +159,7 @@ pump (P2psUploader *uploader, Upload *upload)
       if (step == STEP_AGAIN)
         upload->deadline = g_get_monotonic_time () + upload->stall_us;
     }
+  is_moving (upload);
   return step != STEP_DONE;
 }
 
@@ -207,7 +231,7 @@ worker_main (gpointer data)
           Upload *upload = g_ptr_array_index (uploads, i);
           gboolean ready = g_array_index (table, struct pollfd, i + 1).revents != 0;
 
-          if (ready ? pump (worker->uploader, upload) : now < upload->deadline)
+          if (ready ? pump (worker->uploader, upload) : has_time_left (upload, now))
             continue;
           g_ptr_array_remove_index_fast (uploads, i);
           hand_back (worker, upload);

@@ -63,13 +63,14 @@ describe_state (void)
   g_array_sort (probe.turns, compare_times);
   if (probe.turns->len > 0)
     p99 = g_array_index (probe.turns, gint64, probe.turns->len * 99 / 100);
-  g_string_append_printf (text,
-                          "}, \"connections\": %u, \"bytes_sent\": %" G_GUINT64_FORMAT
-                          ", \"uploads\": %" G_GUINT64_FORMAT
-                          ", \"active\": %u, \"turns\": %u, \"p99_us\": %" G_GINT64_FORMAT
-                          ", \"longest_us\": %" G_GINT64_FORMAT "}",
-                          p2ps_http_server_get_connections (probe.server), uploads.bytes_sent,
-                          uploads.uploads, uploads.active, probe.turns->len, p99, probe.longest_us);
+  g_string_append_printf (
+      text,
+      "}, \"connections\": %u, \"bytes_sent\": %" G_GUINT64_FORMAT
+      ", \"uploads\": %" G_GUINT64_FORMAT
+      ", \"active\": %u, \"held\": %u, \"turns\": %u, \"p99_us\": %" G_GINT64_FORMAT
+      ", \"longest_us\": %" G_GINT64_FORMAT "}",
+      p2ps_http_server_get_connections (probe.server), uploads.bytes_sent, uploads.uploads,
+      uploads.active, probe.held != NULL, probe.turns->len, p99, probe.longest_us);
   g_array_set_size (probe.turns, 0);
   probe.longest_us = 0;
   return g_string_free (text, FALSE);
