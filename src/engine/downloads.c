@@ -29,6 +29,7 @@ struct _P2psDownloads
   GSource *timer;      /* the first deadline of those that wait */
   GSource *tick;       /* while something runs */
   GHashTable *unsaved; /* set of P2psDownload */
+  GHashTable *leaving; /* set of char*: hashes that a removed one still has files of */
   GQueue idle_parts;   /* of P2psDownload that are in `list`, the latest last */
   P2psDownloadCounters counters;
   guint64 seed;
@@ -272,6 +273,19 @@ p2ps_downloads_report_finished (P2psDownloads *downloads, P2psDownload *download
 }
 
 void
+p2ps_downloads_has_left (P2psDownloads *downloads, const char *filehash)
+{
+  g_hash_table_remove (downloads->leaving, filehash);
+  p2ps_downloads_kick (downloads);
+}
+
+gboolean
+p2ps_downloads_is_leaving (P2psDownloads *downloads, const char *filehash)
+{
+  return g_hash_table_contains (downloads->leaving, filehash);
+}
+
+void
 p2ps_downloads_count_bytes (P2psDownloads *downloads, gint64 bytes)
 {
   downloads->counters.bytes_received += bytes;
@@ -476,6 +490,7 @@ p2ps_downloads_remove (P2psDownloads *downloads, P2psDownload *download)
     return;
   g_hash_table_remove (downloads->unsaved, download);
   g_queue_remove (&downloads->idle_parts, download);
+  g_hash_table_add (downloads->leaving, g_strdup (filehash));
   p2ps_download_detach (download, p2ps_download_get_state (download) != P2PS_DOWNLOAD_DONE);
   p2ps_keyed_list_remove (downloads->list, filehash);
   if (downloads->store != NULL)
@@ -527,6 +542,7 @@ p2ps_downloads_finalize (GObject *object)
 
   p2ps_downloads_stop (downloads);
   g_hash_table_unref (downloads->unsaved);
+  g_hash_table_unref (downloads->leaving);
   g_clear_object (&downloads->list);
   g_clear_object (&downloads->store);
   g_main_context_unref (downloads->context);
@@ -556,6 +572,7 @@ p2ps_downloads_init (P2psDownloads *downloads)
   g_signal_connect_swapped (downloads->list, "items-changed",
                             G_CALLBACK (g_list_model_items_changed), downloads);
   downloads->unsaved = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
+  downloads->leaving = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   downloads->max_active = DEFAULT_MAX_ACTIVE;
   downloads->stall_time = P2PS_SOCKET_TIMEOUT_SECONDS * P2PS_SECOND;
   downloads->seed = (guint64)g_random_int () << 32 | g_random_int ();

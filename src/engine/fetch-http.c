@@ -422,8 +422,7 @@ check_end (Talk *talk, GError **error)
 
   if (talk->skip > 0 || (expected >= 0 && length < expected))
     return fail (talk, P2PS_ATTEMPT_DEAD, error, "Ended the connection too early");
-  if (expected < 0 && !talk->framed)
-    g_debug ("%s: the end of the body is a guess", talk->fetch->filehash);
+  talk->fetch->end_is_a_guess = expected < 0 && !talk->framed;
   return TRUE;
 }
 
@@ -451,7 +450,13 @@ talk_once (Talk *talk, gboolean *complete, GError **error)
   p2ps_part_file_mark_source (fetch->part, &fetch->hit->holder);
   p2ps_fetch_set_phase (fetch, P2PS_FETCH_RECEIVING);
   if (!receive (talk, error) || !check_end (talk, error))
-    return FALSE;
+    {
+      /* What came from a source that broke the rules is no beginning for the next one. */
+      if (fetch->result.attempt != P2PS_ATTEMPT_DEAD
+          && p2ps_part_file_is_all_from (fetch->part, &fetch->hit->holder))
+        p2ps_part_file_restart (fetch->part, NULL);
+      return FALSE;
+    }
   *complete = TRUE;
   return TRUE;
 }

@@ -26,6 +26,7 @@ struct _P2psFetch
   gboolean if_range;
   gboolean alone;
   P2psPartFile *part;
+  gboolean end_is_a_guess; /* the end of the body may have been a broken connection */
   P2psFetchResult result;
 
   GMutex lock;

@@ -81,7 +81,10 @@ verify_and_finish (P2psFetch *fetch, GError **error)
 {
   P2psFetchResult *result = &fetch->result;
   const P2psAddress *peer = fetch->hit != NULL ? &fetch->hit->holder : NULL;
-  gboolean certain = peer != NULL && p2ps_part_file_is_all_from (fetch->part, peer);
+  gboolean certain
+      = peer != NULL && !fetch->end_is_a_guess && p2ps_part_file_is_all_from (fetch->part, peer);
+
+  result->total = p2ps_part_file_get_length (fetch->part);
 
   p2ps_fetch_set_phase (fetch, P2PS_FETCH_VERIFYING);
   if (p2ps_part_file_verify (fetch->part))
@@ -95,10 +98,12 @@ verify_and_finish (P2psFetch *fetch, GError **error)
   if (!p2ps_part_file_restart (fetch->part, error))
     return FALSE;
   result->attempt = certain ? P2PS_ATTEMPT_LIED : P2PS_ATTEMPT_DEAD;
-  result->mixed = !certain;
+  result->mixed = !certain && !fetch->end_is_a_guess;
   g_set_error (error, P2PS_ERROR, certain ? P2PS_ERROR_MISBEHAVED : P2PS_ERROR_CHANGED,
                certain ? "Sent other bytes than the hash says"
-                       : "The parts of several sources don't fit together: starting over");
+               : fetch->end_is_a_guess
+                   ? "Ended too early, or sent other bytes than the hash says"
+                   : "The parts of several sources don't fit together: starting over");
   return FALSE;
 }
 
@@ -107,14 +112,15 @@ static gboolean
 work (P2psFetch *fetch, GError **error)
 {
   P2psFetchResult *result = &fetch->result;
-  gint64 length;
+  gint64 length = fetch->size;
 
   if (fetch->look)
     {
       result->path = p2ps_part_file_find_finished (fetch->folder, fetch->disk_name, fetch->filehash,
-                                                   fetch->size, fetch->cancellable);
+                                                   &length, fetch->cancellable);
       if (result->path != NULL)
         {
+          result->total = length;
           p2ps_part_file_remove (fetch->folder, fetch->filehash);
           return TRUE;
         }

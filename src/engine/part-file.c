@@ -48,9 +48,10 @@ static void
 set_error_from_errno (GError **error, int code, const char *what, const char *path)
 {
   g_autofree char *name = g_filename_display_name (path);
+  g_autofree char *folder = g_path_get_dirname (name);
 
   if (code == ENOSPC || code == EDQUOT || code == EFBIG)
-    g_set_error (error, P2PS_ERROR, P2PS_ERROR_NO_SPACE, "The disk of %s is full", name);
+    g_set_error (error, P2PS_ERROR, P2PS_ERROR_NO_SPACE, "The disk of %s is full", folder);
   else if (code == EWOULDBLOCK)
     g_set_error (error, P2PS_ERROR, P2PS_ERROR_BUSY, "Another program is downloading %s", name);
   else
@@ -459,7 +460,7 @@ is_file_with_hash (int fd, gint64 length, const char *filehash, GCancellable *ca
 
 /**
  * p2ps_part_file_find_finished:
- * @size: -1 = unknown
+ * @size: (inout): -1 = unknown; then that of the file that was found
  *
  * Looks whether the file is in its folder already, under its name or a numbered one: put there by
  * the user, or by us just before we were killed.
@@ -468,7 +469,7 @@ is_file_with_hash (int fd, gint64 length, const char *filehash, GCancellable *ca
  */
 char *
 p2ps_part_file_find_finished (const char *folder, const char *name, const char *filehash,
-                              gint64 size, GCancellable *cancellable)
+                              gint64 *size, GCancellable *cancellable)
 {
   for (guint number = 1; number <= MAX_NUMBER; number++)
     {
@@ -480,7 +481,7 @@ p2ps_part_file_find_finished (const char *folder, const char *name, const char *
 
       if (g_cancellable_is_cancelled (cancellable) || lstat (path, &info) < 0)
         return NULL;
-      if (!S_ISREG (info.st_mode) || (size >= 0 && info.st_size != size))
+      if (!S_ISREG (info.st_mode) || (*size >= 0 && info.st_size != *size))
         continue;
       fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
       if (fd < 0)
@@ -488,7 +489,10 @@ p2ps_part_file_find_finished (const char *folder, const char *name, const char *
       found = is_file_with_hash (fd, info.st_size, filehash, cancellable);
       close (fd);
       if (found)
-        return g_steal_pointer (&path);
+        {
+          *size = info.st_size;
+          return g_steal_pointer (&path);
+        }
     }
   return NULL;
 }

@@ -39,7 +39,7 @@ gboolean p2ps_part_file_is_all_from (P2psPartFile *part, const P2psAddress *sour
 
 void p2ps_part_file_remove (const char *folder, const char *filehash);
 char *p2ps_part_file_find_finished (const char *folder, const char *name, const char *filehash,
-                                    gint64 size, GCancellable *cancellable);
+                                    gint64 *size, GCancellable *cancellable);
 char *p2ps_part_file_number_name (const char *name, guint number);
 gint64 p2ps_folder_get_free_bytes (const char *folder);
 

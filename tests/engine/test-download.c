@@ -491,7 +491,7 @@ test_have_it (Fixture *f, gconstpointer data)
 
   g_assert_true (g_file_set_contents (other, "mine", -1, NULL));
   g_assert_true (g_file_set_contents (path, f->data, f->length, NULL));
-  download = add (f, "file.bin", f->length, server);
+  download = add (f, "file.bin", -1, server);
   assert_done (f, download, name);
   g_assert_cmpuint (bad_server_get_requests (server), ==, 0);
   bad_server_free (server);
@@ -638,6 +638,29 @@ test_remove (Fixture *f, gconstpointer unused)
   p2ps_downloads_remove (f->downloads, download);
   g_assert_null (p2ps_downloads_get (f->downloads, f->hash));
   await_that (count_files (f) == 0);
+  bad_server_free (server);
+}
+
+/* Removed while it runs and added again at once: the old one's clearing up takes nothing from the
+ * new one. */
+static void
+test_remove_and_add (Fixture *f, gconstpointer unused)
+{
+  BadServer *server = bad_server_new (SERVE_SLOW, f->data, f->length);
+  P2psDownload *download = add (f, "file.bin", f->length, server);
+
+  for (guint i = 0; i < 5; i++)
+    {
+      gint64 sent = bad_server_get_sent (server);
+
+      await_that (bad_server_get_sent (server) > sent + 100000);
+      p2ps_downloads_remove (f->downloads, download);
+      download = add (f, "file.bin", f->length, server);
+      p2ps_downloads_remove (f->downloads, download);
+      download = add (f, "file.bin", f->length, server);
+    }
+  assert_done (f, download, "file.bin");
+  g_assert_cmpuint (count_files (f), ==, 1);
   bad_server_free (server);
 }
 
@@ -835,6 +858,7 @@ main (int argc, char **argv)
   TEST ("/download/cancel", NULL, test_cancel);
   TEST ("/download/toggle", NULL, test_toggle);
   TEST ("/download/remove", NULL, test_remove);
+  TEST ("/download/remove-and-add", NULL, test_remove_and_add);
   TEST ("/download/add-again", NULL, test_add_again);
   TEST ("/download/by-hash", NULL, test_by_hash);
   TEST ("/download/peer-is-back", NULL, test_peer_is_back);
