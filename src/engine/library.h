@@ -17,8 +17,10 @@ G_DECLARE_FINAL_TYPE (P2psLibrary, p2ps_library, P2PS, LIBRARY, GObject)
  *   "files" (int64), "bytes" (int64), "scanning" (boolean), "scans" (uint64, finished sweeps),
  *   "last-scan-seconds" (double, how long the last sweep took), "to-hash" (int64, files waiting),
  *   "skipped" (int64), "notice" (string or NULL: the one thing that a person should know, e.g. a
- *   folder that is missing).
- * Signal "changed": the index has other files than before. */
+ *   folder that is missing), "hashed" (uint64, files hashed since the start).
+ * Read and write, for tests and slow machines: "sweep-interval" and "settle" (uint, milliseconds:
+ * how long a file must be left alone before it is hashed), "max-watches" (uint, 0 = only sweep). Signal "changed":
+ * the index has other files than before. */
 
 P2psLibrary *p2ps_library_new (P2psStore *store);
 void p2ps_library_set_folders (P2psLibrary *library, GPtrArray *folders, gboolean hidden,
@@ -75,6 +77,7 @@ typedef struct
   char *path;   /* valid UTF-8, for display */
   char *reason; /* "Permission denied" */
 } P2psSkipped;
+void p2ps_skipped_free (P2psSkipped *skipped);
 void p2ps_library_list_skipped_async (P2psLibrary *library, guint limit,
                                       GAsyncReadyCallback callback, gpointer user_data);
 GPtrArray *

@@ -184,28 +184,32 @@ p2ps_shared_file_is_unchanged (P2psSharedFile *file)
          && info.st_ino == file->inode;
 }
 
-/* Names that are valid UTF-8 are offered as they are, whatever else they hold: a classic peer asks
- * for the exact bytes. In others each byte that is no UTF-8 becomes "%XX": the name stays readable,
- * and two names that differ in such bytes stay different (the index settles the rare clash with a
- * file that is really called so).
+/* A name that peers may see is offered as it is: a classic peer asks for the exact bytes. Others
+ * are made readable: a byte that is no UTF-8 becomes "%XX", and what a peer would strip for display
+ * (controls, line ends, leading dots, more than 255 bytes) is stripped here already, so that a hit
+ * and a download name the same thing. The index settles clashes.
  *
- * Returns: (transfer full): valid UTF-8 without "/" */
+ * Returns: (transfer full): valid UTF-8, one path segment, not "" */
 char *
 p2ps_shared_file_name_for_offer (const char *bytes)
 {
+  g_autoptr (GString) escaped = g_string_new (NULL);
   const char *rest = bytes;
   const char *end;
-  GString *name;
+  char *name;
 
-  if (g_utf8_validate (bytes, -1, NULL))
-    return g_strdup (bytes);
-  name = g_string_sized_new (strlen (bytes) + 16);
   while (!g_utf8_validate (rest, -1, &end))
     {
-      g_string_append_len (name, rest, end - rest);
-      g_string_append_printf (name, "%%%02X", (guint8)*end);
+      g_string_append_len (escaped, rest, end - rest);
+      g_string_append_printf (escaped, "%%%02X", (guint8)*end);
       rest = end + 1;
     }
-  g_string_append (name, rest);
-  return g_string_free (name, FALSE);
+  g_string_append (escaped, rest);
+  name = p2ps_name_for_display (escaped->str);
+  if (name[0] == '\0')
+    {
+      g_free (name);
+      name = g_strdup ("unnamed");
+    }
+  return name;
 }

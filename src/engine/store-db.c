@@ -36,10 +36,11 @@ static const char *const migrations[] = {
   " folder INTEGER NOT NULL REFERENCES folder, name BLOB NOT NULL, size INTEGER NOT NULL,"
   " mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, hash BLOB NOT NULL, offered BLOB);"
   "CREATE UNIQUE INDEX file_place ON file (folder, name);"
-  "CREATE INDEX file_name ON file (name);"
+  "CREATE INDEX file_name ON file (name, offered);"
   "CREATE INDEX file_hash ON file (hash);"
   "CREATE INDEX file_offered ON file (offered) WHERE offered IS NOT NULL;"
   "CREATE VIRTUAL TABLE names USING fts5 (name, content='',"
+  " columnsize=0,"
   " tokenize='unicode61 remove_diacritics 2', prefix='2 3');",
 };
 
