@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-from probe import Probe, Reply, ask, read_all, wait_until
+from probe import FrontTest, Probe, Reply, ask, read_all, wait_until
 
 HOST = 'Host: 127.0.0.1\r\n'
 JSON = 'Content-Type: application/json\r\n'
@@ -316,7 +316,7 @@ class GuardTest(unittest.TestCase):
         self.assertEqual((reply.status, reply.error()), (500, 'The node did not answer.'))
 
     def test_client_gone_before_the_answer(self):
-        idle = self.probe.descriptors()
+        idle = FrontTest.settle(self.probe)
         for reset in (False, True):
             client = self.probe.connect()
             client.sendall(f'GET /held HTTP/1.1\r\n{HOST}\r\n'.encode())
