@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The attacks of docs/protocol.md against the guarded front: what a node holds (descriptors, memory)
+"""The attacks of docs/protocol.md on the guarded front: what a node holds (descriptors, memory)
 while it is attacked, what it answers, and that it serves others again."""
 
 import os

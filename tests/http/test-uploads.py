@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files on their way: readers that stall, crawl or leave, files that change, a server that stops."""
+"""Files on their way: readers that stall or leave, files that change, a server that stops."""
 
 import hashlib
 import os
