@@ -1,9 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "engine/p2ps.h"
+/* p2pshare: see application.c. */
+
+#include <glib/gi18n.h>
+#include <locale.h>
+
+#include "config-build.h"
+#include "gui/application.h"
 
 int
 main (int argc, char **argv)
 {
-  return 0;
+  g_autoptr (P2psApplication) application = NULL;
+
+  setlocale (LC_ALL, "");
+  bindtextdomain (GETTEXT_PACKAGE, P2PS_LOCALEDIR);
+  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
+  textdomain (GETTEXT_PACKAGE);
+
+  application = p2ps_application_new ();
+  return g_application_run (G_APPLICATION (application), argc, argv);
 }
