@@ -31,8 +31,8 @@ struct _P2psEngine
   gint64 started;     /* monotonic, microseconds */
   gboolean running;
   char *notice;
-  guint files_told; /* idle source */
   guint stats_timer;
+  guint wanted_peers; /* 0 = the usual; tests that need a line of nodes want one */
   P2psRetired retired;
 
   P2psStore *store;

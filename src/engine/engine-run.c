@@ -17,7 +17,7 @@
 #include "engine/peer-api.h"
 #include "engine/state-dir.h"
 
-#define STOP_SECONDS 4 /* of the 5 that an orderly end may take */
+#define CLOSE_TIME 2500 /* milliseconds; with what downloads may take, under the 5 s of a stop */
 
 /* ---- start ---- */
 
@@ -63,6 +63,7 @@ run_node (P2psEngine *engine, P2psHttpServer *server)
     .agent = "p2pshare/" P2PS_VERSION,
     .id = engine->id,
     .max_ttl = engine->config->max_ttl,
+    .wanted_peers = engine->wanted_peers,
     .seed = ((guint64)g_random_int () << 32) | g_random_int (),
   };
 
@@ -326,7 +327,7 @@ p2ps_engine_stop_async (P2psEngine *engine, GAsyncReadyCallback callback, gpoint
 {
   g_autoptr (GCancellable) late = g_cancellable_new ();
   g_autoptr (GTask) task = g_task_new (engine, late, callback, user_data);
-  g_autoptr (GSource) timer = g_timeout_source_new_seconds (STOP_SECONDS);
+  g_autoptr (GSource) timer = g_timeout_source_new (CLOSE_TIME);
 
   p2ps_engine_end (engine);
   Closing *closing = g_new0 (Closing, 1);
