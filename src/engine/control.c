@@ -8,13 +8,10 @@
 
 #include "engine/control.h"
 
-#include <errno.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "engine/control-calls.h"
-#include "engine/error.h"
 #include "engine/state-dir.h"
 #include "wire/codec.h"
 
@@ -29,8 +26,8 @@ struct _P2psControl
   GObject parent_instance;
   P2psEngine *engine;
   P2psHttpServer *server;
-  char *socket_path; /* as it is bound; NULL while stopped */
-  int dir_fd;
+  gboolean listening;
+  int dir_fd;           /* of the state folder where its name is too long for a socket, or -1 */
   GHashTable *searches; /* qid -> gint64*, monotonic time of the last question about it */
   guint sweep;
 };
@@ -205,44 +202,40 @@ p2ps_control_forget_search (P2psControl *self, const char *qid)
   g_hash_table_remove (self->searches, qid);
 }
 
-/* Listens on the control socket of the engine's state folder, which this process has taken
- * (p2ps_state_dir_take): a socket that is there was left by a killed node and is replaced. */
+static void
+close_folder (P2psControl *self)
+{
+  if (self->dir_fd >= 0)
+    close (self->dir_fd);
+  self->dir_fd = -1;
+}
+
+/* Listens on the control socket of the engine's state folder, which the engine has taken
+ * when it started; one that a killed node left is replaced. */
 gboolean
 p2ps_control_start (P2psControl *self, GError **error)
 {
-  const char *state_dir = p2ps_engine_get_state_dir (self->engine);
-  g_autofree char *path = p2ps_state_dir_dup_socket_path (state_dir, &self->dir_fd, error);
+  g_autofree char *path = NULL;
 
-  g_return_val_if_fail (!self->socket_path, FALSE);
-  if (!path)
-    return FALSE;
-  g_unlink (path);
-  if (!p2ps_http_server_listen_unix (self->server, path, error))
-    return FALSE;
-  if (g_chmod (path, 0600) != 0)
-    {
-      g_set_error (error, P2PS_ERROR, P2PS_ERROR_FOLDER, "%s: %s", path, g_strerror (errno));
-      p2ps_http_server_stop (self->server);
-      return FALSE;
-    }
-  self->socket_path = g_steal_pointer (&path);
-  return TRUE;
+  g_return_val_if_fail (!self->listening, FALSE);
+  path = p2ps_state_dir_dup_socket_path (p2ps_engine_get_state_dir (self->engine), &self->dir_fd,
+                                         error);
+  self->listening = path && p2ps_http_server_listen_unix (self->server, path, error);
+  if (!self->listening)
+    close_folder (self);
+  return self->listening;
 }
 
-/* Takes the socket away first, so that a new node never finds a dead one. Calls under way are
- * answered with what there is. */
+/* Takes the socket away and cuts the calls under way. */
 void
 p2ps_control_stop (P2psControl *self)
 {
   g_clear_handle_id (&self->sweep, g_source_remove);
-  if (!self->socket_path)
+  if (!self->listening)
     return;
-  g_unlink (self->socket_path);
-  g_clear_pointer (&self->socket_path, g_free);
+  self->listening = FALSE;
   p2ps_http_server_stop (self->server);
-  if (self->dir_fd >= 0)
-    close (self->dir_fd);
-  self->dir_fd = -1;
+  close_folder (self);
 }
 
 static void
