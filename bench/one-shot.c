@@ -2,8 +2,9 @@
 
 /* One-shot requests, as fast as a server answers them: connect, send, read to the end, again.
  * usage: one-shot HOST PORT CONCURRENT SECONDS METHOD PATH [BODY]
- * Prints "ANSWERS-PER-SECOND P50-MICROSECONDS P99-MICROSECONDS FAILED". HOST is an IPv4 literal; what
- * is no 2xx answer, or none, has failed. One thread, no library: it must not be what is measured. */
+ * Prints "ANSWERS-PER-SECOND P50-MICROSECONDS P99-MICROSECONDS FAILED". HOST is an IPv4 literal;
+ * what is no 2xx answer, or none, has failed. One thread, no library: it must not be what is
+ * measured. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -51,8 +52,8 @@ begin (Client *client)
   client->received = 0;
   client->fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   /* On loopback both are done at once: blocking calls cost no waiting. */
-  if (client->fd < 0 || connect (client->fd, (struct sockaddr *) &server, sizeof server) < 0
-      || send (client->fd, request, request_length, MSG_NOSIGNAL) != (ssize_t) request_length
+  if (client->fd < 0 || connect (client->fd, (struct sockaddr *)&server, sizeof server) < 0
+      || send (client->fd, request, request_length, MSG_NOSIGNAL) != (ssize_t)request_length
       || epoll_ctl (epoll_fd, EPOLL_CTL_ADD, client->fd, &event) < 0)
     {
       perror ("one-shot");
@@ -93,7 +94,7 @@ on_readable (Client *client)
 static int
 compare (const void *a, const void *b)
 {
-  const float x = *(const float *) a, y = *(const float *) b;
+  const float x = *(const float *)a, y = *(const float *)b;
 
   return x < y ? -1 : x > y;
 }
