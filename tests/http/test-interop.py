@@ -34,7 +34,8 @@ NAME = 'größe & co #1 (é).bin'
 
 def call(peer, method, path, body=None, headers={}):
     """(status, headers, bytes) of one request to a node or a classic peer."""
-    connection = http.client.HTTPConnection('127.0.0.1', peer.port, timeout=nodes.BOUND)
+    host = '127.0.0.1' if peer.host == '0.0.0.0' else peer.host
+    connection = http.client.HTTPConnection(host, peer.port, timeout=nodes.BOUND)
     headers = dict(headers)
     if body is not None:
         headers['Content-Type'] = 'application/json'
@@ -137,8 +138,8 @@ class Server(Case):
                              {'filename': NAME, 'filehash': HASH, 'host': '127.0.0.1',
                               'port': node.port})
         self.assertEqual(len(asker.bodies('/query_hit')), 4)
-        self.assertEqual(ask(node, 'POST', '/query', self.query(filename=NAME.upper())),
-                         [{'status': True}, 200])
+        nothing = self.query(filename=NAME.upper(), **asker.me())
+        self.assertEqual(ask(node, 'POST', '/query', nothing), [{'status': True}, 200])
         self.assertEqual(node.json('stats')['queries']['answered'], 4)
 
     def test_query_refused(self):
@@ -171,9 +172,12 @@ class Server(Case):
         second = self.search(node, '', HASH)
         peer = self.classic(peers=[node])
         node.knows(peer)
-        stats = ask(node, 'GET', '/stats_all')
+
+        def look():  # the log is told a few times a second
+            reply = ask(node, 'GET', '/stats_all')
+            return reply if [q['id'] for q in reply[0]['queries']] == [second, qid] else None
+        stats = wait_until(look, 'both queries, newest first')
         self.assertEqual((len(stats), stats[1], stats[0]['status']), (2, 200, True))
-        self.assertEqual([q['id'] for q in stats[0]['queries']], [second, qid])
         self.assertEqual(set(stats[0]['queries'][1]),
                          {'id', 'timestamp', 'filename', 'hash', 'responses'})
         self.assertEqual(stats[0]['queries'][1]['responses'][0]['filehash'], HASH)
@@ -237,6 +241,18 @@ class Classic(Case):
                             and p['host'] == '127.0.0.1'] == [vague.port], 'the vague one')
         qid = vague.search('f')
         vague.wait(lambda: vague.responses(qid), 'a hit for the vague one', nodes.BOUND)
+
+    def test_ipv6(self):
+        theirs = self.classic(host='::1', files={'theirs.bin': DATA})
+        ours = self.node('a', host='::1', files={NAME: b'x'}, peers=[theirs])
+        ours.indexed(1).knows(theirs)
+        theirs.wait(lambda: theirs.status_of('::1', ours.port) == 'active', 'ours by IPv6')
+        found = self.results(ours, self.search(ours, 'theirs.bin'))
+        self.assertEqual((found[0]['host'], found[0]['port']), ('::1', theirs.port))
+        self.assertEqual(pathlib.Path(ours.json('get', HASH)['path']).read_bytes(), DATA)
+        qid = theirs.search(NAME)
+        hit = theirs.wait(lambda: theirs.responses(qid), 'our hit', nodes.BOUND)[0]
+        self.assertEqual((hit['host'], hit['port']), ('::1', ours.port))
 
     def test_searches_and_files(self):
         """A query from ours is answered by theirs, one from theirs by ours; files both ways."""
