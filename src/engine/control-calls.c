@@ -132,6 +132,7 @@ get_peers (P2psControlCall *call)
 static void
 get_queries (P2psControlCall *call)
 {
+  p2ps_query_log_flush (p2ps_engine_get_queries (call->engine));
   reply_model (call, G_LIST_MODEL (p2ps_engine_get_queries (call->engine)),
                (AddRow)p2ps_control_add_query);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config-build.h"
+#include "engine/keyed-list.h"
 
 static void
 add_string (JsonBuilder *builder, const char *name, const char *value)
@@ -318,8 +319,11 @@ void
 p2ps_control_add_search (JsonBuilder *builder, P2psSearch *search, gboolean results)
 {
   GListModel *model = p2ps_search_get_results (search);
-  guint n = g_list_model_get_n_items (model);
+  guint n;
 
+  /* Who reads "hits" must find them in the results: views can wait for theirs, programs don't. */
+  p2ps_keyed_list_flush (P2PS_KEYED_LIST (model));
+  n = g_list_model_get_n_items (model);
   json_builder_begin_object (builder);
   add_string (builder, "id", p2ps_search_get_qid (search));
   add_string (builder, "text", p2ps_search_get_text (search));

@@ -186,11 +186,13 @@ handle_stats_all (P2psEngine *engine, P2psHttpRequest *request)
 {
   GListModel *peers = p2ps_engine_get_peers (engine);
   GListModel *queries = G_LIST_MODEL (p2ps_engine_get_queries (engine));
-  guint n_peers = g_list_model_get_n_items (peers);
-  guint n_queries = MIN (g_list_model_get_n_items (queries), MAX_QUERIES);
+  guint n_peers, n_queries;
   guint left = MAX_RESPONSES;
   g_autoptr (JsonBuilder) builder = begin ();
 
+  p2ps_query_log_flush (p2ps_engine_get_queries (engine));
+  n_peers = g_list_model_get_n_items (peers);
+  n_queries = MIN (g_list_model_get_n_items (queries), MAX_QUERIES);
   add_status (builder, TRUE);
   begin_array (builder, "peers");
   for (guint i = 0; i < n_peers; i++)

@@ -278,6 +278,13 @@ p2ps_query_log_add_hit (P2psQueryLog *log, const P2psHit *hit)
   g_object_notify_by_pspec (G_OBJECT (record), props[PROP_N_RESPONSES]);
 }
 
+/* Tells at once what is told a few times a second otherwise: for who reads the model only once. */
+void
+p2ps_query_log_flush (P2psQueryLog *log)
+{
+  p2ps_keyed_list_flush (log->records);
+}
+
 /* Borrowed, or NULL. */
 P2psQueryRecord *
 p2ps_query_log_get (P2psQueryLog *log, const char *qid)

@@ -34,6 +34,7 @@ G_DECLARE_FINAL_TYPE (P2psQueryLog, p2ps_query_log, P2PS, QUERY_LOG, GObject)
 P2psQueryLog *p2ps_query_log_new (void);
 void p2ps_query_log_add (P2psQueryLog *log, const P2psQuery *query, gboolean own);
 void p2ps_query_log_add_hit (P2psQueryLog *log, const P2psHit *hit);
+void p2ps_query_log_flush (P2psQueryLog *log);
 P2psQueryRecord *p2ps_query_log_get (P2psQueryLog *log, const char *qid);
 
 G_END_DECLS

@@ -172,12 +172,9 @@ class Server(Case):
         second = self.search(node, '', HASH)
         peer = self.classic(peers=[node])
         node.knows(peer)
-
-        def look():  # the log is told a few times a second
-            reply = ask(node, 'GET', '/stats_all')
-            return reply if [q['id'] for q in reply[0]['queries']] == [second, qid] else None
-        stats = wait_until(look, 'both queries, newest first')
+        stats = ask(node, 'GET', '/stats_all')
         self.assertEqual((len(stats), stats[1], stats[0]['status']), (2, 200, True))
+        self.assertEqual([q['id'] for q in stats[0]['queries']], [second, qid])
         self.assertEqual(set(stats[0]['queries'][1]),
                          {'id', 'timestamp', 'filename', 'hash', 'responses'})
         self.assertEqual(stats[0]['queries'][1]['responses'][0]['filehash'], HASH)
