@@ -117,39 +117,46 @@ p2ps_http_connection_close (P2psHttpConnection *self)
 
 /* --- the way in --- */
 
+/* Sets head once it is complete and nothing is wrong with it. */
+static P2psRefusal
+judge (P2psHttpConnection *self, const void *bytes, gsize length)
+{
+  GByteArray *all = self->head_bytes;
+  const gsize old = all->len;
+  P2psHttpPolicy policy = { 0, self->source[0] == '\0' };
+  P2psRefusal refusal;
+  P2psHttpLimits limits;
+
+  get_limits (self, &limits);
+  policy.max_body = limits.max_body;
+  g_byte_array_append (all, bytes, MIN (length, limits.max_headers + 1 - old));
+  refusal = p2ps_http_head_scan ((char *)all->data, all->len, old, &self->head_length);
+  if (refusal != P2PS_REFUSAL_NONE)
+    return refusal;
+  if (self->head_length > limits.max_headers
+      || (self->head_length == 0 && all->len > limits.max_headers))
+    return P2PS_REFUSAL_HEADERS_TOO_LARGE;
+  if (self->head_length == 0)
+    return P2PS_REFUSAL_NONE;
+  refusal = p2ps_http_head_parse ((char *)all->data, self->head_length, &self->head);
+  if (refusal != P2PS_REFUSAL_NONE)
+    return refusal;
+  g_clear_pointer (&self->head_bytes, g_byte_array_unref);
+  self->deadline = deadline_in (limits.idle_ms);
+  return p2ps_http_head_check (self->head, &policy);
+}
+
 /* Bytes on their way to libsoup. Anything but P2PS_REFUSAL_NONE: the refusal was sent, and libsoup
  * must not get them. */
 P2psRefusal
 p2ps_http_connection_received (P2psHttpConnection *self, const void *bytes, gsize length)
 {
-  P2psHttpPolicy policy = { 0, self->source[0] == '\0' };
-  P2psRefusal refusal;
-  P2psHttpLimits limits;
-  gsize old = self->head_bytes->len;
-  gsize end;
+  P2psRefusal refusal = P2PS_REFUSAL_NONE;
 
   self->received += length;
-  if (self->head != NULL)
-    return P2PS_REFUSAL_NONE;
-  get_limits (self, &limits);
-  policy.max_body = limits.max_body;
-  g_byte_array_append (self->head_bytes, bytes, MIN (length, limits.max_headers + 1 - old));
-  refusal = p2ps_http_head_scan ((char *)self->head_bytes->data, self->head_bytes->len, old, &end);
-  if (refusal == P2PS_REFUSAL_NONE && self->head_bytes->len > limits.max_headers
-      && (end == 0 || end > limits.max_headers))
-    refusal = P2PS_REFUSAL_HEADERS_TOO_LARGE;
-  if (refusal == P2PS_REFUSAL_NONE && end == 0)
-    return P2PS_REFUSAL_NONE;
-  if (refusal == P2PS_REFUSAL_NONE)
-    {
-      refusal = p2ps_http_head_parse ((char *)self->head_bytes->data, end, &self->head);
-      g_byte_array_set_size (self->head_bytes, end);
-    }
-  if (refusal == P2PS_REFUSAL_NONE)
-    refusal = p2ps_http_head_check (self->head, &policy);
-  if (refusal == P2PS_REFUSAL_NONE)
-    self->deadline = deadline_in (limits.idle_ms);
-  else
+  if (self->head == NULL)
+    refusal = judge (self, bytes, length);
+  if (refusal != P2PS_REFUSAL_NONE)
     {
       /* libsoup is in the middle of a read: the error that follows makes it let go. */
       self->msg = NULL;
@@ -179,7 +186,7 @@ p2ps_http_connection_take (P2psHttpConnection *self)
   const gint64 length = MAX (0, self->head->content_length);
 
   self->stage = P2PS_HTTP_HANDLING;
-  self->linger = self->head->chunked || self->received > self->head_bytes->len + (guint64)length;
+  self->linger = self->head->chunked || self->received > self->head_length + (guint64)length;
   leave_libsoup (self);
 }
 

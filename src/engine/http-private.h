@@ -47,8 +47,9 @@ typedef struct
   char source[P2PS_HOST_SIZE];
   P2psHttpStage stage;
   gint64 deadline;
-  GByteArray *head_bytes;
+  GByteArray *head_bytes; /* until they are a head */
   P2psHttpHead *head;
+  gsize head_length;
   gboolean early; /* the early handler has seen it */
   gsize received; /* bytes, head and all */
   GByteArray *body;

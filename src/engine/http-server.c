@@ -26,6 +26,7 @@ struct _P2psHttpServer
 
   GMainContext *context;
   SoupServer *soup;
+  GInetAddress *loopback; /* what libsoup is told about every client */
   P2psHttpListener *listener;
   P2psUploader *uploader;
   P2psHttpLimits limits;
@@ -185,7 +186,7 @@ static void
 add_connection (P2psHttpServer *self, int fd, GIOStream *base, const char *source)
 {
   P2psHttpConnection *connection = p2ps_http_connection_new (self, fd, base, source);
-  g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string ("127.0.0.1", 1);
+  g_autoptr (GSocketAddress) address = g_inet_socket_address_new (self->loopback, 1);
   guint of_host = count_host (self, connection->source, 1);
 
   g_queue_push_tail_link (&self->connections, &connection->link);
@@ -308,6 +309,7 @@ p2ps_http_server_finalize (GObject *object)
 
   g_clear_pointer (&self->uploader, p2ps_uploader_free);
   g_clear_object (&self->soup);
+  g_clear_object (&self->loopback);
   g_clear_pointer (&self->per_host, g_hash_table_unref);
   g_clear_pointer (&self->context, g_main_context_unref);
   G_OBJECT_CLASS (p2ps_http_server_parent_class)->finalize (object);
@@ -324,6 +326,7 @@ static void
 p2ps_http_server_init (P2psHttpServer *self)
 {
   self->context = g_main_context_ref_thread_default ();
+  self->loopback = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
   self->per_host = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->limits = (P2psHttpLimits){
     .connections = get_max_connections (),

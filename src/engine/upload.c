@@ -9,6 +9,7 @@
 #include "engine/upload.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -185,7 +186,11 @@ take_added (Worker *worker, GPtrArray *uploads)
   g_mutex_lock (&worker->uploader->lock);
   stopping = worker->uploader->stopping;
   while ((upload = g_queue_pop_head (&worker->added)) != NULL)
-    g_ptr_array_add (uploads, upload);
+    {
+      /* The next part is read from the disk while this one is on its way. */
+      posix_fadvise (upload->file->fd, upload->offset, upload->left, POSIX_FADV_SEQUENTIAL);
+      g_ptr_array_add (uploads, upload);
+    }
   g_mutex_unlock (&worker->uploader->lock);
   return !stopping;
 }

@@ -21,7 +21,7 @@ class GuardTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        for name in ('file.bin', 'naïve "file" %\n.bin', 'empty'):
+        for name in ('file.bin', 'naïve "file" %.bin', 'empty'):
             with open(os.path.join(cls.folder.name, name), 'wb') as file:
                 file.write(b'' if name == 'empty' else CONTENT)
         cls.probe = Probe('--folder', cls.folder.name)
@@ -241,10 +241,10 @@ class GuardTest(unittest.TestCase):
         self.assertEqual(reply.headers['content-disposition'],
                          'attachment; filename="file.bin"; filename*=UTF-8\'\'file.bin')
         self.assertEqual(reply.headers['connection'], 'close')
-        reply = self.probe.get('/download/na%C3%AFve%20%22file%22%20%25%0A.bin')
+        reply = self.probe.get('/download/na%C3%AFve%20%22file%22%20%25.bin')
         self.assertEqual(reply.headers['content-disposition'],
-                         'attachment; filename="na__ve _file_ __.bin"; '
-                         'filename*=UTF-8\'\'na%C3%AFve%20%22file%22%20%25%0A.bin')
+                         'attachment; filename="na__ve _file_ _.bin"; '
+                         'filename*=UTF-8\'\'na%C3%AFve%20%22file%22%20%25.bin')
         self.assertEqual(reply.body, CONTENT)
         head = self.probe.ask(f'HEAD /download/file.bin HTTP/1.1\r\n{HOST}\r\n')
         self.assertEqual((head.status, head.body), (200, b''))
