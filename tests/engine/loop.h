@@ -12,7 +12,7 @@ static gint64 loop_polling;
 static GArray *loop_wall; /* of gint64, microseconds of each iteration */
 static GArray *loop_cpu;
 
-static int
+static inline int
 loop_poll (GPollFD *fds, guint n, int timeout)
 {
   gint64 start = g_get_monotonic_time ();
@@ -58,7 +58,7 @@ loop_start_measuring (void)
   g_array_set_size (loop_cpu, 0);
 }
 
-static int
+static inline int
 loop_compare (gconstpointer a, gconstpointer b)
 {
   gint64 x = *(const gint64 *)a, y = *(const gint64 *)b;
@@ -77,7 +77,7 @@ loop_get_percentile (GArray *times, double percent)
   return times->len ? g_array_index (times, gint64, MIN (i, times->len - 1)) : 0;
 }
 
-static gboolean
+static inline gboolean
 loop_timeout_cb (gpointer data)
 {
   g_error ("waited too long for: %s", (const char *)data);
