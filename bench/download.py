@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """1 GiB from nginx on loopback, verified and on the disk: our engine, and curl followed by openssl.
 
-usage: bench/download.py BUILD-DIR [RUNS]        needs nginx, curl, openssl; about 2.5 GiB in FOLDER
+usage: bench/download.py BUILD-DIR [RUNS]        needs nginx, curl, openssl; about 3.5 GiB in FOLDER
+
+ours: the engine alone, from the start of its process. get: `p2pshare-cli get` against a running
+`p2pshare-cli serve`, from the start of the one to its end.
 
 Both sides in turns; the ratio is that of the medians. Ours also syncs the file before it gets its
 name, which curl doesn't. FOLDER is $BENCH_FOLDER, else the system's folder for temporary files.
@@ -59,6 +62,19 @@ http {{ access_log off; sendfile on; tcp_nopush on; client_body_temp_path {folde
     raise SystemExit("nginx did not start")
 
 
+def start_node(cli, folder):
+    config = os.path.join(folder, "node.json")
+    with open(config, "w") as f:
+        f.write('{"self": {"host": "127.0.0.1", "port": %d}, "file": {"shared_directory": "%s/none",'
+                ' "save_directory": "%s/save"}}' % (free_port(), folder, folder))
+    os.makedirs(folder + "/none")
+    os.makedirs(folder + "/save")
+    process = subprocess.Popen([cli, "serve", "--config", config, "--state-dir", folder + "/state"],
+                               stdout=subprocess.PIPE, text=True)
+    assert "listening" in process.stdout.readline()
+    return process
+
+
 def main():
     if len(sys.argv) < 2:
         raise SystemExit(__doc__)
@@ -69,7 +85,10 @@ def main():
     digest = make_file(folder + "/shared/big.bin")
     port = free_port()
     nginx = start_nginx(folder, port)
-    times = {"ours": [], "curl+openssl": []}
+    cli = os.path.join(os.path.abspath(sys.argv[1]), "src", "cli", "p2pshare-cli")
+    node = start_node(cli, folder)
+    link = f"magnet:?xt=urn:sha256:{digest}&xl={SIZE}&dn=big.bin&x.pe=127.0.0.1:{port}"
+    times = {"ours": [], "get": [], "curl+openssl": []}
     late = []
     try:
         for _ in range(runs + 1):  # the first one warms up
@@ -83,6 +102,13 @@ def main():
             shutil.rmtree(out)
             os.makedirs(out)
             begin = time.monotonic()
+            subprocess.run([cli, "get", "--state-dir", folder + "/state", "--output", out, link],
+                           stdout=subprocess.DEVNULL, check=True)
+            times["get"].append(time.monotonic() - begin)
+            assert os.path.getsize(out + "/big.bin") == SIZE
+            shutil.rmtree(out)
+            os.makedirs(out)
+            begin = time.monotonic()
             subprocess.run(["curl", "-s", "-o", out + "/big.bin",
                             f"http://127.0.0.1:{port}/download/big.bin"], check=True)
             said = subprocess.run(["openssl", "dgst", "-sha256", "-r", out + "/big.bin"],
@@ -92,15 +118,17 @@ def main():
             shutil.rmtree(out)
             os.sync()
     finally:
-        nginx.terminate()
-        nginx.wait()
+        for process in (nginx, node):
+            process.terminate()
+            process.wait()
         shutil.rmtree(folder)
     medians = {name: statistics.median(values[1:]) for name, values in times.items()}
     for name, values in times.items():
         print(f"{name:13} median {medians[name]:.3f} s  all "
               + " ".join(f"{v:.2f}" for v in values[1:]))
     print("main loop late, p99 / most (ms): " + ", ".join(f"{a} / {b}" for a, b in late[1:]))
-    print(f"ratio {medians['ours'] / medians['curl+openssl']:.2f} (goal 0.9)")
+    for name in ("ours", "get"):
+        print(f"ratio of {name} {medians[name] / medians['curl+openssl']:.2f} (goal 0.9)")
 
 
 main()

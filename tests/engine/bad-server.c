@@ -333,6 +333,19 @@ read_request (Connection *connection)
   return TRUE;
 }
 
+/* Closing with unread bytes would reset the connection and take back what was sent. */
+static void
+close_gently (int fd)
+{
+  struct pollfd wait = { fd, POLLIN, 0 };
+  char buffer[256];
+
+  shutdown (fd, SHUT_WR);
+  while (poll (&wait, 1, 200) > 0 && recv (fd, buffer, sizeof buffer, 0) > 0)
+    continue;
+  close (fd);
+}
+
 static gpointer
 connection_main (gpointer data)
 {
@@ -341,7 +354,7 @@ connection_main (gpointer data)
 
   if (read_request (connection))
     serve (connection);
-  close (connection->fd);
+  close_gently (connection->fd);
   g_mutex_lock (&server->lock);
   server->connections--;
   g_cond_broadcast (&server->cond);

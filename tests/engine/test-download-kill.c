@@ -33,6 +33,7 @@ child_main (char **argv)
   g_autoptr (P2psDownloads) downloads = p2ps_downloads_new (store);
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GPtrArray) records = NULL;
+  g_autoptr (GError) error = NULL;
   P2psDownload *download;
 
   p2ps_downloads_set_folder (downloads, argv[2]);
@@ -56,9 +57,12 @@ child_main (char **argv)
     {
       p2ps_store_list_downloads_async (store, got_result_cb, &result);
       await (&result);
-      records = p2ps_store_list_downloads_finish (store, result, NULL);
+      records = p2ps_store_list_downloads_finish (store, result, &error);
       if (records == NULL || records->len != 1)
-        return NOT_IN_QUEUE;
+        {
+          g_printerr ("not in the queue: %s\n", error != NULL ? error->message : "empty");
+          return NOT_IN_QUEUE;
+        }
       p2ps_downloads_load (downloads);
       await_that (p2ps_downloads_get (downloads, argv[4]) != NULL);
     }
@@ -168,7 +172,7 @@ run_round (Test *t)
           /* Killed after the rename: it is known again, and not asked for. */
           guint requests = bad_server_get_requests (t->server);
 
-          status = run_child (t, FALSE, -1, &added);
+          status = run_child (t, !added, -1, &added);
           g_assert_true (WIFEXITED (status));
           g_assert_cmpuint (bad_server_get_requests (t->server), ==, requests);
           t->taken_up++;
