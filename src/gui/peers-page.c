@@ -82,6 +82,7 @@ remove_setup_cb (P2psPeersPage *self, GtkListItem *item)
                                       G_CALLBACK (name_remove_button), NULL, NULL);
   gtk_expression_bind (name, button, "tooltip-text", item);
   gtk_widget_add_css_class (button, "flat");
+  gtk_widget_set_focusable (button, FALSE); /* the row has the focus, and the Delete key */
   gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
   g_signal_connect_object (button, "clicked", G_CALLBACK (remove_clicked_cb), item, 0);
   gtk_list_item_set_child (item, button);

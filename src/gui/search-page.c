@@ -24,6 +24,7 @@ struct _P2psSearchPage
 
   GtkEditable *entry;
   GtkSingleSelection *selection;
+  GtkWidget *view;
 };
 
 enum
@@ -80,6 +81,19 @@ stop_search_cb (P2psSearchPage *self)
     p2ps_search_stop (self->search);
 }
 
+/* From the entry down into the results. */
+static void
+to_results_cb (GtkWidget *widget, const char *action_name, GVariant *parameter)
+{
+  P2psSearchPage *self = P2PS_SEARCH_PAGE (widget);
+
+  if (g_list_model_get_n_items (G_LIST_MODEL (self->selection)) == 0)
+    return;
+  if (gtk_single_selection_get_selected (self->selection) == GTK_INVALID_LIST_POSITION)
+    gtk_single_selection_set_selected (self->selection, 0);
+  gtk_widget_child_focus (self->view, GTK_DIR_DOWN);
+}
+
 static void
 row_activated_cb (P2psSearchPage *self, guint position)
 {
@@ -100,48 +114,21 @@ button_setup_cb (P2psSearchPage *self, GtkListItem *item)
   gtk_list_item_set_child (item, button);
 }
 
-/* Filled when it opens: most rows are never asked. */
-static void
-show_sources_cb (GtkMenuButton *button, gpointer user_data)
+/* Below the list: what the selected file is, and who has it. `n_sources` makes it follow. */
+static char *
+describe_details (P2psSearchPage *self, GObject *result, const char *filehash, guint n_sources)
 {
-  GtkListItem *item = user_data;
-  g_autofree char *text = p2ps_format_addresses (NULL, gtk_list_item_get_item (item), 0);
-  GtkWidget *label = gtk_label_new (text);
-  GtkWidget *popover = gtk_popover_new ();
+  g_autofree char *lines = p2ps_format_addresses (self, result, n_sources);
+  g_autofree char *addresses = g_strdelimit (g_steal_pointer (&lines), "\n", ' ');
 
-  gtk_label_set_selectable (GTK_LABEL (label), TRUE);
-  gtk_popover_set_child (GTK_POPOVER (popover), label);
-  gtk_menu_button_set_popover (button, popover);
+  /* Translators: a file's hash, then the addresses of the peers that have it */
+  return g_strdup_printf (_ ("SHA-256: %s\nPeers: %s"), filehash, addresses);
 }
 
-static void
-sources_setup_cb (P2psSearchPage *self, GtkListItem *item)
+static gboolean
+is_something (P2psSearchPage *self, GObject *object)
 {
-  GtkWidget *button = gtk_menu_button_new ();
-  GtkExpression *count = gtk_property_expression_new (
-      P2PS_TYPE_RESULT, gtk_property_expression_new (GTK_TYPE_LIST_ITEM, NULL, "item"),
-      "n-sources");
-
-  count = gtk_cclosure_expression_new (G_TYPE_STRING, NULL, 1, &count,
-                                       G_CALLBACK (p2ps_format_number), NULL, NULL);
-  gtk_expression_bind (count, button, "label", item);
-  gtk_widget_add_css_class (button, "flat");
-  gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
-  gtk_widget_set_tooltip_text (button, _ ("Peers that have it"));
-  gtk_menu_button_set_create_popup_func (GTK_MENU_BUTTON (button), show_sources_cb, item, NULL);
-  gtk_list_item_set_child (item, button);
-}
-
-static void
-sources_bind_cb (P2psSearchPage *self, GtkListItem *item)
-{
-  P2psResult *result = gtk_list_item_get_item (item);
-  /* Translators: %s is a file name */
-  g_autofree char *name
-      = g_strdup_printf (_ ("Peers that have %s"), p2ps_result_get_filename (result));
-
-  gtk_accessible_update_property (GTK_ACCESSIBLE (gtk_list_item_get_child (item)),
-                                  GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, name, -1);
+  return object != NULL;
 }
 
 /* The whole name, what other peers call it, and the hash. */
@@ -292,12 +279,14 @@ p2ps_search_page_class_init (P2psSearchPageClass *class)
                                                "/com/example/P2PShare/search-page.ui");
   gtk_widget_class_bind_template_child (widget_class, P2psSearchPage, entry);
   gtk_widget_class_bind_template_child (widget_class, P2psSearchPage, selection);
+  gtk_widget_class_bind_template_child (widget_class, P2psSearchPage, view);
+  gtk_widget_class_install_action (widget_class, "search.to-results", NULL, to_results_cb);
   gtk_widget_class_bind_template_callback (widget_class, start_search_cb);
   gtk_widget_class_bind_template_callback (widget_class, stop_search_cb);
   gtk_widget_class_bind_template_callback (widget_class, row_activated_cb);
   gtk_widget_class_bind_template_callback (widget_class, button_setup_cb);
-  gtk_widget_class_bind_template_callback (widget_class, sources_setup_cb);
-  gtk_widget_class_bind_template_callback (widget_class, sources_bind_cb);
+  gtk_widget_class_bind_template_callback (widget_class, describe_details);
+  gtk_widget_class_bind_template_callback (widget_class, is_something);
   gtk_widget_class_bind_template_callback (widget_class, choose_view);
   gtk_widget_class_bind_template_callback (widget_class, describe_names);
   gtk_widget_class_bind_template_callback (widget_class, describe_results);

@@ -83,8 +83,13 @@ p2ps_window_tell (P2psWindow *self, const char *text)
 void
 p2ps_window_show_page (P2psWindow *self, const char *name)
 {
-  if (adw_view_stack_get_child_by_name (self->stack, name) != NULL)
-    adw_view_stack_set_visible_child_name (self->stack, name);
+  GtkWidget *page = adw_view_stack_get_child_by_name (self->stack, name);
+
+  if (page == NULL)
+    return;
+  adw_view_stack_set_visible_child_name (self->stack, name);
+  if (gtk_widget_get_mapped (GTK_WIDGET (self)))
+    gtk_widget_child_focus (page, GTK_DIR_TAB_FORWARD);
 }
 
 void
