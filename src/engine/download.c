@@ -9,6 +9,10 @@
 
 #include "engine/download.h"
 
+#include "config-build.h"
+
+#include <glib/gi18n-lib.h>
+
 #include "core/limits.h"
 #include "engine/download-private.h"
 #include "engine/error.h"
@@ -254,7 +258,7 @@ start_fetch (P2psDownload *download, P2psDownloadSource *source, gint64 now)
     {
       request.hit = p2ps_download_source_get_hit (source);
       request.if_range = p2ps_download_source_get_etag_is_hash (source);
-      p2ps_download_source_set_state (source, "Connecting");
+      p2ps_download_source_set_state (source, _ ("Connecting"));
       download->transfer_start = now;
     }
   g_set_object (&download->asked, source);
@@ -326,7 +330,8 @@ follow_plan (P2psDownload *download, gint64 now, gboolean may_run)
       return P2PS_NEVER;
     case P2PS_PLAN_WAIT:
       p2ps_download_set_state (download, P2PS_DOWNLOAD_WAITING,
-                               download->reason != NULL ? download->reason : "No source answers");
+                               download->reason != NULL ? download->reason
+                                                        : _ ("No source answers"));
       want_sources (download, now, SEARCH_AGAIN);
       return plan.deadline;
     case P2PS_PLAN_SEARCH:
@@ -407,7 +412,7 @@ p2ps_download_tick (P2psDownload *download, gint64 now, gint64 stall_time)
   p2ps_fetch_get_progress (download->fetch, &progress);
   p2ps_download_set_state (download, states[progress.phase], NULL);
   if (progress.phase == P2PS_FETCH_RECEIVING && download->asked != NULL)
-    p2ps_download_source_set_state (download->asked, "Sending");
+    p2ps_download_source_set_state (download->asked, _ ("Sending"));
 }
 
 void

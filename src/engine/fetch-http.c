@@ -11,10 +11,12 @@
 
 #include "engine/fetch-private.h"
 
+#include "config-build.h"
+
+#include <glib/gi18n-lib.h>
 #include <libsoup/soup.h>
 #include <string.h>
 
-#include "config-build.h"
 #include "core/limits.h"
 #include "engine/error.h"
 
@@ -83,14 +85,14 @@ fail_from (Talk *talk, GError *problem, GError **error)
   if (talk->informational > MAX_INFORMATIONAL
       || g_error_matches (problem, SOUP_SESSION_ERROR, SOUP_SESSION_ERROR_PARSING)
       || g_error_matches (problem, SOUP_SESSION_ERROR, SOUP_SESSION_ERROR_ENCODING))
-    fail (talk, P2PS_ATTEMPT_LIED, error, "Does not speak HTTP");
+    fail (talk, P2PS_ATTEMPT_LIED, error, _ ("Does not speak HTTP"));
   else if (g_error_matches (problem, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
-    fail (talk, P2PS_ATTEMPT_DEAD, error, "Refused the connection");
+    fail (talk, P2PS_ATTEMPT_DEAD, error, _ ("Refused the connection"));
   else if (g_error_matches (problem, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
     fail (talk, P2PS_ATTEMPT_DEAD, error,
-          talk->network_bytes > 0 ? "Stopped sending" : "Did not answer");
+          talk->network_bytes > 0 ? _ ("Stopped sending") : _ ("Did not answer"));
   else
-    fail (talk, P2PS_ATTEMPT_DEAD, error, "The connection broke: %s", problem->message);
+    fail (talk, P2PS_ATTEMPT_DEAD, error, _ ("The connection broke: %s"), problem->message);
   g_error_free (problem);
   return FALSE;
 }
@@ -184,17 +186,17 @@ fail_from_status (Talk *talk, guint status, GError **error)
   SoupMessageHeaders *headers = soup_message_get_response_headers (talk->message);
 
   if (SOUP_STATUS_IS_REDIRECTION (status))
-    return fail (talk, P2PS_ATTEMPT_LIED, error, "Answered with a redirect");
+    return fail (talk, P2PS_ATTEMPT_LIED, error, _ ("Answered with a redirect"));
   if (status == SOUP_STATUS_SERVICE_UNAVAILABLE || status == 429)
     {
       talk->fetch->result.retry_after = get_retry_after (headers);
-      return fail (talk, P2PS_ATTEMPT_BUSY, error, "Is busy");
+      return fail (talk, P2PS_ATTEMPT_BUSY, error, _ ("Is busy"));
     }
   if (status == SOUP_STATUS_NOT_FOUND || status == SOUP_STATUS_GONE)
-    return fail (talk, P2PS_ATTEMPT_GONE, error, "No longer has the file");
+    return fail (talk, P2PS_ATTEMPT_GONE, error, _ ("No longer has the file"));
   if (status == SOUP_STATUS_FORBIDDEN || status == SOUP_STATUS_UNAUTHORIZED)
-    return fail (talk, P2PS_ATTEMPT_GONE, error, "Does not give us the file");
-  return fail (talk, P2PS_ATTEMPT_DEAD, error, "Answered with HTTP status %u", status);
+    return fail (talk, P2PS_ATTEMPT_GONE, error, _ ("Does not give us the file"));
+  return fail (talk, P2PS_ATTEMPT_DEAD, error, _ ("Answered with HTTP status %u"), status);
 }
 
 /* Compares the length that the source tells with what it promised in its hit and with what we were
@@ -215,15 +217,13 @@ check_total (Talk *talk, GError **error)
     }
   talk->limit = talk->total;
   if (promised >= 0 && talk->total != promised)
-    return fail (talk, P2PS_ATTEMPT_LIED, error,
-                 "Has %" G_GINT64_FORMAT " bytes, not the %" G_GINT64_FORMAT " it promised",
-                 talk->total, promised);
+    return fail (talk, P2PS_ATTEMPT_LIED, error, _ ("Has %lld bytes, not the %lld it promised"),
+                 (long long)talk->total, (long long)promised);
   if (fetch->size >= 0 && talk->total != fetch->size)
     {
       fetch->result.other_size = TRUE;
-      return fail (talk, P2PS_ATTEMPT_GONE, error,
-                   "Has %" G_GINT64_FORMAT " bytes, not the %" G_GINT64_FORMAT " of this file",
-                   talk->total, fetch->size);
+      return fail (talk, P2PS_ATTEMPT_GONE, error, _ ("Has %lld bytes, not the %lld of this file"),
+                   (long long)talk->total, (long long)fetch->size);
     }
   if (fetch->size < 0
       && talk->total - p2ps_part_file_get_length (fetch->part)
@@ -231,7 +231,7 @@ check_total (Talk *talk, GError **error)
     {
       fetch->result.retry_after = 60 * P2PS_SECOND;
       return fail (talk, P2PS_ATTEMPT_BUSY, error,
-                   "Says %" G_GINT64_FORMAT " bytes, for which the disk has no room", talk->total);
+                   _ ("Says %lld bytes, for which the disk has no room"), (long long)talk->total);
     }
   return TRUE;
 }
@@ -245,7 +245,7 @@ judge_partial (Talk *talk, gint64 offset, GError **error)
 
   if (offset == 0 || !soup_message_headers_get_content_range (headers, &start, &end, &total)
       || start != offset || end < start || (total >= 0 && end >= total))
-    return fail (talk, P2PS_ATTEMPT_LIED, error, "Sent another range than we asked for");
+    return fail (talk, P2PS_ATTEMPT_LIED, error, _ ("Sent another range than we asked for"));
   talk->skip = 0;
   talk->total = total;
   talk->framed = TRUE;
@@ -261,7 +261,7 @@ judge_unsatisfiable (Talk *talk, gint64 offset, gboolean *complete, GError **err
   guint64 total;
 
   if (offset == 0)
-    return fail (talk, P2PS_ATTEMPT_DEAD, error, "Answered with HTTP status 416");
+    return fail (talk, P2PS_ATTEMPT_DEAD, error, _ ("Answered with HTTP status 416"));
   if (range != NULL && g_str_has_prefix (range, "bytes */")
       && g_ascii_string_to_unsigned (range + 8, 10, 0, G_MAXINT64, &total, NULL)
       && (gint64)total == offset)
@@ -272,7 +272,7 @@ judge_unsatisfiable (Talk *talk, gint64 offset, gboolean *complete, GError **err
   talk->fetch->result.mixed = TRUE;
   if (!p2ps_part_file_restart (talk->fetch->part, error))
     return FALSE;
-  return fail (talk, P2PS_ATTEMPT_DEAD, error, "Has fewer bytes than we have: starting over");
+  return fail (talk, P2PS_ATTEMPT_DEAD, error, _ ("Has fewer bytes than we have: starting over"));
 }
 
 /* Judges the reply's headers. TRUE: the body is to be read, or `complete`: nothing is missing. */
@@ -293,7 +293,7 @@ judge_reply (Talk *talk, gint64 offset, gboolean *complete, GError **error)
   if (status != SOUP_STATUS_OK && status != SOUP_STATUS_PARTIAL_CONTENT)
     return fail_from_status (talk, status, error);
   if (coding != NULL && g_ascii_strcasecmp (coding, "identity") != 0)
-    return fail (talk, P2PS_ATTEMPT_GONE, error, "Sends the file only compressed");
+    return fail (talk, P2PS_ATTEMPT_GONE, error, _ ("Sends the file only compressed"));
   if (status == SOUP_STATUS_PARTIAL_CONTENT)
     {
       if (!judge_partial (talk, offset, error))
@@ -375,7 +375,7 @@ pump (Talk *talk, GError **error)
           g_async_queue_push (talk->empty, block);
           talk->fetch->result.other_size = talk->fetch->size >= 0 && talk->fetch->hit->size < 0;
           return fail (talk, talk->fetch->hit->size >= 0 ? P2PS_ATTEMPT_LIED : P2PS_ATTEMPT_GONE,
-                       error, "Sends more than the file has, without end");
+                       error, _ ("Sends more than the file has, without end"));
         }
       if (n > 0 && !p2ps_part_file_write (part, block->data, n, error))
         {
@@ -421,7 +421,7 @@ check_end (Talk *talk, GError **error)
   gint64 expected = talk->total >= 0 ? talk->total : talk->fetch->size;
 
   if (talk->skip > 0 || (expected >= 0 && length < expected))
-    return fail (talk, P2PS_ATTEMPT_DEAD, error, "Ended the connection too early");
+    return fail (talk, P2PS_ATTEMPT_DEAD, error, _ ("Ended the connection too early"));
   talk->fetch->end_is_a_guess = expected < 0 && !talk->framed;
   return TRUE;
 }
@@ -437,7 +437,8 @@ talk_once (Talk *talk, gboolean *complete, GError **error)
   p2ps_fetch_set_phase (fetch, P2PS_FETCH_CONNECTING);
   talk->message = new_message (talk, offset);
   if (talk->message == NULL)
-    return fail (talk, P2PS_ATTEMPT_GONE, error, "Did not say under which name it has the file");
+    return fail (talk, P2PS_ATTEMPT_GONE, error,
+                 _ ("Did not say under which name it has the file"));
   talk->body = soup_session_send (talk->session, talk->message, fetch->cancellable, &problem);
   if (talk->body == NULL)
     return fail_from (talk, problem, error);

@@ -9,6 +9,10 @@
 
 #include "engine/fetch-private.h"
 
+#include "config-build.h"
+
+#include <glib/gi18n-lib.h>
+
 #include "core/limits.h"
 #include "engine/error.h"
 
@@ -100,10 +104,10 @@ verify_and_finish (P2psFetch *fetch, GError **error)
   result->attempt = certain ? P2PS_ATTEMPT_LIED : P2PS_ATTEMPT_DEAD;
   result->mixed = !certain && !fetch->end_is_a_guess;
   g_set_error (error, P2PS_ERROR, certain ? P2PS_ERROR_MISBEHAVED : P2PS_ERROR_CHANGED,
-               certain ? "Sent other bytes than the hash says"
+               certain ? _ ("Sent other bytes than the hash says")
                : fetch->end_is_a_guess
-                   ? "Ended too early, or sent other bytes than the hash says"
-                   : "The parts of several sources don't fit together: starting over");
+                   ? _ ("Ended too early, or sent other bytes than the hash says")
+                   : _ ("The parts of several sources don't fit together: starting over"));
   return FALSE;
 }
 
@@ -179,7 +183,7 @@ thread_main (gpointer data)
   if (fetch->stalled && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     {
       g_clear_error (&fetch->result.error);
-      fetch->result.error = g_error_new (P2PS_ERROR, P2PS_ERROR_UNREACHABLE, "Stopped sending");
+      fetch->result.error = g_error_new (P2PS_ERROR, P2PS_ERROR_UNREACHABLE, _ ("Stopped sending"));
     }
   fetch->result.part = g_steal_pointer (&fetch->part);
   fetch->ended = TRUE;

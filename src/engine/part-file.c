@@ -13,8 +13,11 @@
 
 #include "engine/part-file.h"
 
+#include "config-build.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n-lib.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -51,9 +54,9 @@ set_error_from_errno (GError **error, int code, const char *what, const char *pa
   g_autofree char *folder = g_path_get_dirname (name);
 
   if (code == ENOSPC || code == EDQUOT || code == EFBIG)
-    g_set_error (error, P2PS_ERROR, P2PS_ERROR_NO_SPACE, "The disk of %s is full", folder);
+    g_set_error (error, P2PS_ERROR, P2PS_ERROR_NO_SPACE, _ ("The disk of %s is full"), folder);
   else if (code == EWOULDBLOCK)
-    g_set_error (error, P2PS_ERROR, P2PS_ERROR_BUSY, "Another program is downloading %s", name);
+    g_set_error (error, P2PS_ERROR, P2PS_ERROR_BUSY, _ ("Another program is downloading %s"), name);
   else
     g_set_error (error, P2PS_ERROR, P2PS_ERROR_FOLDER, "%s %s: %s", what, name, g_strerror (code));
 }
@@ -102,7 +105,7 @@ ensure_folder (const char *folder, GError **error)
   if (g_str_has_prefix (folder, g_get_home_dir ()) ? g_mkdir_with_parents (folder, 0755) == 0
                                                    : mkdir (folder, 0755) == 0)
     return TRUE;
-  set_error_from_errno (error, errno, "Can't use the folder", folder);
+  set_error_from_errno (error, errno, _ ("Can't use the folder"), folder);
   return FALSE;
 }
 
@@ -118,12 +121,12 @@ take_up (P2psPartFile *part, gint64 size, P2psPartProgress progress, gpointer us
     return TRUE;
   if (part->fd < 0 || fstat (part->fd, &info) < 0 || flock (part->fd, LOCK_EX | LOCK_NB) < 0)
     {
-      set_error_from_errno (error, errno, "Can't open", part->path);
+      set_error_from_errno (error, errno, _ ("Can't open"), part->path);
       return FALSE;
     }
   if (!S_ISREG (info.st_mode))
     {
-      set_error_from_errno (error, EEXIST, "Can't open", part->path);
+      set_error_from_errno (error, EEXIST, _ ("Can't open"), part->path);
       return FALSE;
     }
   if (info.st_size == 0 || (size >= 0 && info.st_size > size))
@@ -197,7 +200,7 @@ p2ps_part_file_reserve (P2psPartFile *part, gint64 size, GError **error)
       part->fd = open (part->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
       if (part->fd < 0 || flock (part->fd, LOCK_EX | LOCK_NB) < 0)
         {
-          set_error_from_errno (error, errno, "Can't make", part->path);
+          set_error_from_errno (error, errno, _ ("Can't make"), part->path);
           return FALSE;
         }
     }
@@ -209,7 +212,7 @@ p2ps_part_file_reserve (P2psPartFile *part, gint64 size, GError **error)
         continue;
       if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
         {
-          set_error_from_errno (error, errno, "Can't make", part->path);
+          set_error_from_errno (error, errno, _ ("Can't make"), part->path);
           return FALSE;
         }
       break; /* a file system that can't reserve: writing tells */
@@ -234,7 +237,7 @@ p2ps_part_file_write (P2psPartFile *part, const void *data, gsize length, GError
         continue;
       if (n <= 0)
         {
-          set_error_from_errno (error, n < 0 ? errno : ENOSPC, "Can't write", part->path);
+          set_error_from_errno (error, n < 0 ? errno : ENOSPC, _ ("Can't write"), part->path);
           if (ftruncate (part->fd, part->length) < 0)
             g_debug ("Can't cut %s: %s", part->path, g_strerror (errno));
           return FALSE;
@@ -294,7 +297,7 @@ p2ps_part_file_restart (P2psPartFile *part, GError **error)
   memset (&part->source, 0, sizeof part->source);
   if (part->fd >= 0 && ftruncate (part->fd, 0) < 0)
     {
-      set_error_from_errno (error, errno, "Can't empty", part->path);
+      set_error_from_errno (error, errno, _ ("Can't empty"), part->path);
       return FALSE;
     }
   return TRUE;
@@ -411,7 +414,7 @@ p2ps_part_file_finish (P2psPartFile *part, const char *name, GCancellable *cance
   while (fsync (part->fd) < 0)
     if (errno != EINTR)
       {
-        set_error_from_errno (error, errno, "Can't write", part->path);
+        set_error_from_errno (error, errno, _ ("Can't write"), part->path);
         return NULL;
       }
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
@@ -428,7 +431,7 @@ p2ps_part_file_finish (P2psPartFile *part, const char *name, GCancellable *cance
           return g_steal_pointer (&path);
         }
     }
-  set_error_from_errno (error, code, "Can't rename", part->path);
+  set_error_from_errno (error, code, _ ("Can't rename"), part->path);
   return NULL;
 }
 
