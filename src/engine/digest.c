@@ -12,8 +12,6 @@
 #include <gnutls/crypto.h>
 #endif
 
-#define BINARY_SIZE 32
-
 struct _P2psDigest
 {
 #if HAVE_GNUTLS
@@ -65,29 +63,37 @@ p2ps_digest_update (P2psDigest *digest, const void *data, gsize length)
   g_checksum_update (digest->checksum, data, (gssize)length);
 }
 
-/* Writes the hash as lower-case hex; the digest then begins anew, for the next content. */
+/* Writes the hash as bytes; the digest then begins anew, for the next content. */
+void
+p2ps_digest_finish_binary (P2psDigest *digest, guint8 hash[P2PS_BINARY_HASH_SIZE])
+{
+  gsize length = P2PS_BINARY_HASH_SIZE;
+
+#if HAVE_GNUTLS
+  if (digest->handle != NULL)
+    {
+      gnutls_hash_output (digest->handle, hash);
+      return;
+    }
+#endif
+  g_checksum_get_digest (digest->checksum, hash, &length);
+  g_checksum_reset (digest->checksum);
+}
+
+/* As p2ps_digest_finish_binary(), as lower-case hex. */
 void
 p2ps_digest_finish (P2psDigest *digest, char hash[P2PS_HASH_SIZE])
 {
   static const char digits[] = "0123456789abcdef";
-  guint8 binary[BINARY_SIZE];
-  gsize length = sizeof binary;
+  guint8 binary[P2PS_BINARY_HASH_SIZE];
 
-#if HAVE_GNUTLS
-  if (digest->handle != NULL)
-    gnutls_hash_output (digest->handle, binary);
-  else
-#endif
-    {
-      g_checksum_get_digest (digest->checksum, binary, &length);
-      g_checksum_reset (digest->checksum);
-    }
-  for (gsize i = 0; i < length; i++)
+  p2ps_digest_finish_binary (digest, binary);
+  for (gsize i = 0; i < sizeof binary; i++)
     {
       hash[2 * i] = digits[binary[i] >> 4];
       hash[2 * i + 1] = digits[binary[i] & 15];
     }
-  hash[2 * length] = '\0';
+  hash[2 * sizeof binary] = '\0';
 }
 
 void

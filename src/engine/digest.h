@@ -5,6 +5,8 @@
 
 G_BEGIN_DECLS
 
+#define P2PS_BINARY_HASH_SIZE 32
+
 /* SHA-256 (FIPS 180-4) of content: GnuTLS (CPU instructions) when built in, GChecksum otherwise.
  * Not thread-safe; one per worker. */
 typedef struct _P2psDigest P2psDigest;
@@ -13,6 +15,7 @@ P2psDigest *p2ps_digest_new (void);
 P2psDigest *p2ps_digest_new_for_backend (const char *backend);
 void p2ps_digest_update (P2psDigest *digest, const void *data, gsize length);
 void p2ps_digest_finish (P2psDigest *digest, char hash[P2PS_HASH_SIZE]);
+void p2ps_digest_finish_binary (P2psDigest *digest, guint8 hash[P2PS_BINARY_HASH_SIZE]);
 void p2ps_digest_free (P2psDigest *digest);
 const char *p2ps_digest_get_backend (void);
 

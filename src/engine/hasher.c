@@ -15,18 +15,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define MAX_WAITING 32768
-#define MAX_BATCH 512
-#define BATCH_TIME (200 * G_TIME_SPAN_MILLISECOND)
+#define MAX_BATCH 4096
+#define BATCH_TIME (500 * G_TIME_SPAN_MILLISECOND)
 #define RETRY_TIME (5 * G_TIME_SPAN_SECOND)
 #define CHUNK (256 * 1024)
-#define CHECK_EVERY (64 * 1024 * 1024) /* bytes between two looks at a file that may be changing \
-                                        */
-#define LARGE (4 * 1024 * 1024)        /* a file for which finished results don't wait */
+#define CHECK_EVERY                                                                       \
+  (64 * 1024 * 1024)            /* bytes between two looks at a file that may be changing \
+                                 */
+#define LARGE (4 * 1024 * 1024) /* a file for which finished results don't wait */
+
+#define SMALL (256 * 1024) /* bytes of small files that a worker takes at once */
+#define AT_ONCE 32         /* and how many of them */
 
 #define IOPRIO_WHO_PROCESS 1
 #define IOPRIO_IDLE (3 << 13)
@@ -56,6 +59,7 @@ struct _P2psHasher
   gint64 batch_begun;
   gint64 stalled_until;
   guint64 hashed;
+  guint idle; /* workers that wait */
   gboolean paused;
   gboolean stopped;
   guint settle_ms;
@@ -104,6 +108,38 @@ p2ps_hasher_settles_at (gint64 mtime_ns, guint settle_ms)
 
 /* --- one file --- */
 
+/* What one worker has. The shared folder is open only while a handful of its files is hashed: an
+ * open folder could not be unmounted. */
+typedef struct
+{
+  P2psDigest *digest;
+  guint8 *buffer;
+  char *root; /* reference string; NULL: none is open */
+  int root_fd;
+} Tools;
+
+static void
+drop_root (Tools *tools)
+{
+  if (tools->root == NULL)
+    return;
+  if (tools->root_fd >= 0)
+    close (tools->root_fd);
+  g_clear_pointer (&tools->root, g_ref_string_release);
+}
+
+static int
+get_root (Tools *tools, const char *root)
+{
+  if (tools->root == NULL || strcmp (tools->root, root) != 0)
+    {
+      drop_root (tools);
+      tools->root = g_ref_string_acquire ((char *)root);
+      tools->root_fd = open (root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+  return tools->root_fd;
+}
+
 typedef enum
 {
   HASH_DONE,
@@ -112,8 +148,8 @@ typedef enum
 } HashOutcome;
 
 static HashOutcome
-read_content (P2psHasher *self, P2psSharedFile *file, P2psDigest *digest, guint8 *buffer,
-              char hash[P2PS_HASH_SIZE])
+read_content (P2psHasher *self, Tools *tools, P2psSharedFile *file,
+              guint8 hash[P2PS_BINARY_HASH_SIZE])
 {
   gint64 offset = 0;
   gint64 next_check = CHECK_EVERY;
@@ -122,10 +158,10 @@ read_content (P2psHasher *self, P2psSharedFile *file, P2psDigest *digest, guint8
 
   while (n > 0 && outcome == HASH_DONE)
     {
-      n = pread (file->fd, buffer, CHUNK, offset);
+      n = pread (file->fd, tools->buffer, CHUNK, offset);
       if (n > 0)
         {
-          p2ps_digest_update (digest, buffer, (gsize)n);
+          p2ps_digest_update (tools->digest, tools->buffer, (gsize)n);
           offset += n;
         }
       if (offset == file->size && n >= 0)
@@ -139,7 +175,7 @@ read_content (P2psHasher *self, P2psSharedFile *file, P2psDigest *digest, guint8
       if (g_atomic_int_get (&self->stopped))
         outcome = HASH_DROPPED;
     }
-  p2ps_digest_finish (digest, hash);
+  p2ps_digest_finish_binary (tools->digest, hash);
   if (outcome == HASH_DONE && n < 0)
     return HASH_DROPPED;
   if (outcome == HASH_DONE && (offset != file->size || !p2ps_shared_file_is_unchanged (file)))
@@ -158,48 +194,52 @@ item_relative (const Item *item)
 }
 
 static P2psNewFile *
-new_file (const Item *item, const P2psSharedFile *file, const char *hash)
+new_file (const Item *item, const P2psSharedFile *file, const guint8 *hash)
 {
-  P2psNewFile *result = g_new0 (P2psNewFile, 1);
+  P2psNewFile *result = g_new (P2psNewFile, 1);
 
   result->folder = g_ref_string_acquire (item->folder);
   result->name = g_strdup (item->name);
   result->size = file->size;
   result->mtime_ns = file->mtime_ns;
   result->inode = file->inode;
-  for (int i = 0; i < P2PS_BINARY_HASH_SIZE; i++)
-    result->hash[i] = (guint8)(g_ascii_xdigit_value (hash[2 * i]) << 4
-                               | g_ascii_xdigit_value (hash[2 * i + 1]));
+  memcpy (result->hash, hash, sizeof result->hash);
   return result;
+}
+
+static void
+judge_unopened (P2psHasher *self, const Item *item, const GError *error)
+{
+  gboolean vanished = g_error_matches (error, P2PS_ERROR, P2PS_ERROR_NOT_FOUND);
+  const char *reason = strrchr (error->message, ':');
+
+  self->funcs.judged (item->folder, item->name,
+                      vanished         ? NULL
+                      : reason != NULL ? reason + 2
+                                       : error->message,
+                      self->user_data);
 }
 
 /* Returns: (transfer full) (nullable): NULL: it is not to be indexed now */
 static P2psNewFile *
-hash_item (P2psHasher *self, const Item *item, P2psDigest *digest, guint8 *buffer)
+hash_item (P2psHasher *self, Tools *tools, const Item *item)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *relative = item_relative (item);
-  g_autoptr (P2psSharedFile) file
-      = p2ps_shared_file_open_full (item->root, relative, item->links, &error);
-  char hash[P2PS_HASH_SIZE];
+  g_autoptr (P2psSharedFile) file = NULL;
+  guint8 hash[P2PS_BINARY_HASH_SIZE];
   HashOutcome outcome;
   gint64 due;
 
+  file = p2ps_shared_file_open_at (get_root (tools, item->root), relative, item->links, &error);
   if (file == NULL)
     {
-      gboolean vanished = g_error_matches (error, P2PS_ERROR, P2PS_ERROR_NOT_FOUND);
-      const char *reason = strrchr (error->message, ':');
-
-      self->funcs.judged (item->folder, item->name,
-                          vanished         ? NULL
-                          : reason != NULL ? reason + 2
-                                           : error->message,
-                          self->user_data);
+      judge_unopened (self, item, error);
       return NULL;
     }
   due = p2ps_hasher_settles_at (file->mtime_ns, g_atomic_int_get (&self->settle_ms));
   errno = 0;
-  outcome = due == 0 ? read_content (self, file, digest, buffer, hash) : HASH_UNSETTLED;
+  outcome = due == 0 ? read_content (self, tools, file, hash) : HASH_UNSETTLED;
   if (outcome == HASH_UNSETTLED)
     self->funcs.unsettled (item->folder, item->name,
                            due != 0 ? due : g_get_monotonic_time () + G_TIME_SPAN_SECOND,
@@ -259,70 +299,103 @@ batch_is_due (P2psHasher *self, const Item *next)
 
 /* --- workers --- */
 
+/* Takes one large file, or some small ones. With the mutex held. */
+static guint
+take_items (P2psHasher *self, Item **items)
+{
+  gint64 bytes = 0;
+  guint n = 0;
+
+  while (n < AT_ONCE && !g_queue_is_empty (&self->queue))
+    {
+      Item *item = g_queue_peek_head (&self->queue);
+
+      bytes += item->size;
+      if (n > 0 && bytes > SMALL)
+        break;
+      items[n++] = g_queue_pop_head (&self->queue);
+    }
+  return n;
+}
+
 /* Waits for something to do. `flush`: store the batch first.
  *
- * Returns: (nullable): NULL with `flush` FALSE: the end */
-static Item *
-next_item (P2psHasher *self, gboolean *flush)
+ * Returns: how many files are in `items`; 0 with `flush` FALSE: the end */
+static guint
+next_items (P2psHasher *self, Item **items, gboolean *flush)
 {
-  Item *item = NULL;
-  gboolean waiting = TRUE;
+  guint n = 0;
 
   *flush = FALSE;
   g_mutex_lock (&self->mutex);
-  while (waiting && !self->stopped)
+  while (!self->stopped)
     {
-      gint64 now = g_get_monotonic_time ();
-      gboolean stalled = now < self->stalled_until;
+      gboolean stalled = g_get_monotonic_time () < self->stalled_until;
       const Item *head = self->paused || stalled ? NULL : g_queue_peek_head (&self->queue);
 
       *flush = batch_is_due (self, head);
       if (!*flush && head != NULL)
-        item = g_queue_pop_head (&self->queue);
-      waiting = !*flush && item == NULL;
-      if (waiting && stalled)
+        n = take_items (self, items);
+      if (*flush || n > 0)
+        break;
+      self->idle++;
+      if (stalled)
         g_cond_wait_until (&self->cond, &self->mutex, self->stalled_until);
-      else if (waiting)
+      else
         g_cond_wait (&self->cond, &self->mutex);
+      self->idle--;
     }
   g_mutex_unlock (&self->mutex);
-  return item;
+  return n;
 }
 
 static void
-finish_item (P2psHasher *self, Item *item, P2psNewFile *result)
+finish_items (P2psHasher *self, Item **items, P2psNewFile **results, guint n)
 {
   g_mutex_lock (&self->mutex);
-  if (result == NULL)
-    g_hash_table_remove (self->items, item);
-  else
-    {
-      if (self->batch->len == 0)
-        self->batch_begun = g_get_monotonic_time ();
-      g_ptr_array_add (self->batch, result);
-      g_ptr_array_add (self->batched, item);
-      self->hashed++;
-    }
+  for (guint i = 0; i < n; i++)
+    if (results[i] == NULL)
+      g_hash_table_remove (self->items, items[i]);
+    else
+      {
+        if (self->batch->len == 0)
+          self->batch_begun = g_get_monotonic_time ();
+        g_ptr_array_add (self->batch, results[i]);
+        g_ptr_array_add (self->batched, items[i]);
+        self->hashed++;
+      }
   g_mutex_unlock (&self->mutex);
+}
+
+static void
+hash_items (P2psHasher *self, Tools *tools, Item **items, guint n)
+{
+  P2psNewFile *results[AT_ONCE];
+
+  for (guint i = 0; i < n; i++)
+    results[i] = hash_item (self, tools, items[i]);
+  drop_root (tools);
+  finish_items (self, items, results, n);
 }
 
 static gpointer
 hash_thread (gpointer data)
 {
   P2psHasher *self = data;
-  g_autoptr (P2psDigest) digest = p2ps_digest_new ();
-  g_autofree guint8 *buffer = g_malloc (CHUNK);
+  Tools tools = { .digest = p2ps_digest_new (), .buffer = g_malloc (CHUNK) };
+  Item *items[AT_ONCE];
   gboolean flush;
-  Item *item;
+  guint n;
 
-  /* Both are wishes: a system that refuses them only hashes with more zeal. */
+  /* A wish: a system that refuses it only reads with more zeal. */
   syscall (SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
-  setpriority (PRIO_PROCESS, (id_t)syscall (SYS_gettid), 5);
-  while ((item = next_item (self, &flush)) != NULL || flush)
+  while ((n = next_items (self, items, &flush)) > 0 || flush)
     if (flush)
       store_batch (self);
     else
-      finish_item (self, item, hash_item (self, item, digest, buffer));
+      hash_items (self, &tools, items, n);
+  g_free (tools.buffer);
+  p2ps_digest_free (tools.digest);
   return NULL;
 }
 
@@ -422,7 +495,8 @@ p2ps_hasher_clear (P2psHasher *self)
   g_mutex_unlock (&self->mutex);
 }
 
-/* `root` and `folder` are reference strings. An urgent one is next.
+/* `root` and `folder` are reference strings; call p2ps_hasher_kick() after the last. An urgent one
+ * is next.
  *
  * Returns: FALSE when it is under way already */
 gboolean
@@ -449,12 +523,24 @@ p2ps_hasher_push (P2psHasher *self, const char *root, const char *folder, const 
         g_queue_push_tail (&self->queue, item);
       if (self->threads->len == 0)
         start_threads (self);
-      g_cond_signal (&self->cond);
+      /* Waking somebody for each file would cost more than hashing it: see p2ps_hasher_kick(). */
+      if (self->idle > 0 && (urgent || size > SMALL || self->queue.length % AT_ONCE == 0))
+        g_cond_signal (&self->cond);
     }
   g_mutex_unlock (&self->mutex);
   if (!is_new)
     item_free (item);
   return is_new;
+}
+
+/* Nothing more is pushed for now: begin, even if it is little. */
+void
+p2ps_hasher_kick (P2psHasher *self)
+{
+  g_mutex_lock (&self->mutex);
+  if (self->idle > 0 && !g_queue_is_empty (&self->queue))
+    g_cond_signal (&self->cond);
+  g_mutex_unlock (&self->mutex);
 }
 
 /* Whether a sweep may go on to push: what waits must not fill the memory. */

@@ -29,6 +29,7 @@ void p2ps_hasher_set_settle (P2psHasher *hasher, guint milliseconds);
 void p2ps_hasher_clear (P2psHasher *hasher);
 gboolean p2ps_hasher_push (P2psHasher *hasher, const char *root, const char *folder,
                            const char *name, gint64 size, gboolean links, gboolean urgent);
+void p2ps_hasher_kick (P2psHasher *hasher);
 gboolean p2ps_hasher_has_room (P2psHasher *hasher);
 guint p2ps_hasher_get_waiting (P2psHasher *hasher);
 guint64 p2ps_hasher_get_hashed (P2psHasher *hasher);

@@ -256,6 +256,7 @@ entered (const char *folder, gpointer user_data)
       g_mutex_unlock (&self->mutex);
       if (!go_on || run->urgent || p2ps_hasher_has_room (self->hasher))
         return go_on;
+      p2ps_hasher_kick (self->hasher);
       wait_for_events (self, g_get_monotonic_time () + G_TIME_SPAN_SECOND / 4);
       run_pending (self);
     }
@@ -349,6 +350,7 @@ run_pending (P2psScanner *self)
   shares = begin_run (self, &setup, &run, TRUE);
   if (shares != NULL)
     p2ps_sweep_names (&setup, folder, names, NULL); /* on an error the next sweep finds them */
+  p2ps_hasher_kick (self->hasher);
   self->changed (self->user_data);
   return TRUE;
 }
@@ -447,12 +449,14 @@ sweep (P2psScanner *self)
   count (self);
   if (shares != NULL)
     p2ps_sweep_all (&setup, &error);
+  p2ps_hasher_kick (self->hasher);
   p2ps_watcher_end (self->watcher);
   g_mutex_lock (&self->mutex);
   interrupted = self->stop || self->shares != run.shares;
   g_mutex_unlock (&self->mutex);
   if (!interrupted)
     {
+      p2ps_store_shrink (self->store);
       end_sweep (self, begun, error);
       forget_gone (self);
     }

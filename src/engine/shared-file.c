@@ -6,6 +6,7 @@
 
 #include "engine/shared-file.h"
 
+#include "core/limits.h"
 #include "engine/error.h"
 
 #include <errno.h>
@@ -19,17 +20,21 @@
 
 #define FILE_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
+/* No empty component, "." or "..". */
 static gboolean
 relative_is_safe (const char *relative)
 {
-  g_auto (GStrv) parts = NULL;
+  const char *part = relative;
 
-  if (relative[0] == '\0' || relative[0] == '/')
-    return FALSE;
-  parts = g_strsplit (relative, "/", -1);
-  for (guint i = 0; parts[i] != NULL; i++)
-    if (parts[i][0] == '\0' || g_str_equal (parts[i], ".") || g_str_equal (parts[i], ".."))
-      return FALSE;
+  while (part != NULL)
+    {
+      gsize length = strcspn (part, "/");
+
+      if (length == 0 || (length == 1 && part[0] == '.')
+          || (length == 2 && part[0] == '.' && part[1] == '.'))
+        return FALSE;
+      part = part[length] == '/' ? part + length + 1 : NULL;
+    }
   return TRUE;
 }
 
@@ -88,15 +93,75 @@ open_beneath (int folder_fd, const char *relative)
 }
 
 static void
-set_error (GError **error, const char *folder, const char *relative, int code)
+set_error (GError **error, const char *path, int code)
 {
-  g_autofree char *path = g_build_filename (folder, relative, NULL);
   g_autofree char *display = g_filename_display_name (path);
 
   if (code == ENOENT || code == ENOTDIR || code == ELOOP || code == EXDEV)
     g_set_error (error, P2PS_ERROR, P2PS_ERROR_NOT_FOUND, "%s: %s", display, g_strerror (code));
   else
     g_set_error (error, P2PS_ERROR, P2PS_ERROR_FAILED, "%s: %s", display, g_strerror (code));
+}
+
+/* Opens `relative` beneath the open folder `folder_fd`, for many files in a row: without a name to
+ * offer. With `follow_links` symbolic links are followed, also out of the folder: the user has
+ * asked for just that.
+ *
+ * Returns: (transfer full): or NULL: NOT_FOUND, FAILED (no permission, not a regular file) */
+P2psSharedFile *
+p2ps_shared_file_open_at (int folder_fd, const char *relative, gboolean follow_links,
+                          GError **error)
+{
+  g_autoptr (P2psSharedFile) file = NULL;
+  struct stat info;
+
+  if (!relative_is_safe (relative))
+    {
+      set_error (error, relative, ENOENT);
+      return NULL;
+    }
+  file = g_new0 (P2psSharedFile, 1);
+  g_atomic_ref_count_init (&file->refs);
+  file->fd = follow_links ? openat (folder_fd, relative, FILE_FLAGS)
+                          : open_beneath (folder_fd, relative);
+  if (file->fd < 0)
+    {
+      set_error (error, relative, errno);
+      return NULL;
+    }
+  if (fstat (file->fd, &info) != 0 || !S_ISREG (info.st_mode))
+    {
+      g_autofree char *display = g_filename_display_name (relative);
+      g_set_error (error, P2PS_ERROR, P2PS_ERROR_FAILED, "%s: not a regular file", display);
+      return NULL;
+    }
+  file->size = info.st_size;
+  file->mtime_ns = (gint64)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+  file->inode = info.st_ino;
+  return g_steal_pointer (&file);
+}
+
+/* As p2ps_shared_file_open_at(), with a folder's path, and with a name to offer. */
+P2psSharedFile *
+p2ps_shared_file_open_full (const char *folder, const char *relative, gboolean follow_links,
+                            GError **error)
+{
+  int folder_fd = open (folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  P2psSharedFile *file;
+
+  if (folder_fd < 0)
+    {
+      set_error (error, folder, errno);
+      return NULL;
+    }
+  file = p2ps_shared_file_open_at (folder_fd, relative, follow_links, error);
+  close (folder_fd);
+  if (file != NULL)
+    {
+      const char *slash = strrchr (relative, '/');
+      file->name = p2ps_shared_file_name_for_offer (slash != NULL ? slash + 1 : relative);
+    }
+  return file;
 }
 
 /* Opens `relative` beneath `folder` (both in the file system's encoding). No link is followed on
@@ -107,51 +172,6 @@ P2psSharedFile *
 p2ps_shared_file_open (const char *folder, const char *relative, GError **error)
 {
   return p2ps_shared_file_open_full (folder, relative, FALSE, error);
-}
-
-/* As p2ps_shared_file_open(), but with `follow_links` symbolic links are followed, also out of the
- * folder: the user has asked for just that. */
-P2psSharedFile *
-p2ps_shared_file_open_full (const char *folder, const char *relative, gboolean follow_links,
-                            GError **error)
-{
-  g_autoptr (P2psSharedFile) file = NULL;
-  struct stat info;
-  const char *slash;
-  int folder_fd;
-
-  if (!relative_is_safe (relative))
-    {
-      set_error (error, folder, relative, ENOENT);
-      return NULL;
-    }
-  folder_fd = open (folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (folder_fd < 0)
-    {
-      set_error (error, folder, relative, errno);
-      return NULL;
-    }
-  file = g_new0 (P2psSharedFile, 1);
-  g_atomic_ref_count_init (&file->refs);
-  file->fd = follow_links ? openat (folder_fd, relative, FILE_FLAGS)
-                          : open_beneath (folder_fd, relative);
-  if (file->fd < 0)
-    set_error (error, folder, relative, errno);
-  close (folder_fd);
-  if (file->fd < 0)
-    return NULL;
-  if (fstat (file->fd, &info) != 0 || !S_ISREG (info.st_mode))
-    {
-      g_autofree char *display = g_filename_display_name (relative);
-      g_set_error (error, P2PS_ERROR, P2PS_ERROR_FAILED, "%s: not a regular file", display);
-      return NULL;
-    }
-  file->size = info.st_size;
-  file->mtime_ns = (gint64)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
-  file->inode = info.st_ino;
-  slash = strrchr (relative, '/');
-  file->name = p2ps_shared_file_name_for_offer (slash != NULL ? slash + 1 : relative);
-  return g_steal_pointer (&file);
 }
 
 P2psSharedFile *
@@ -184,6 +204,20 @@ p2ps_shared_file_is_unchanged (P2psSharedFile *file)
          && info.st_ino == file->inode;
 }
 
+/* What nearly all names are: nothing in them to be changed. */
+static gboolean
+is_plain (const char *bytes)
+{
+  const char *p = bytes;
+
+  while (*p > ' ' && *p < 0x7f)
+    p++;
+  while (*p >= ' ' && *p < 0x7f && *p != '\\' && *p != '/')
+    p++;
+  return *p == '\0' && p > bytes && p - bytes <= P2PS_MAX_FILENAME && bytes[0] != '.'
+         && bytes[0] != ' ';
+}
+
 /* A name that peers may see is offered as it is: a classic peer asks for the exact bytes. Others
  * are made readable: a byte that is no UTF-8 becomes "%XX", and what a peer would strip for display
  * (controls, line ends, leading dots, more than 255 bytes) is stripped here already, so that a hit
@@ -193,11 +227,14 @@ p2ps_shared_file_is_unchanged (P2psSharedFile *file)
 char *
 p2ps_shared_file_name_for_offer (const char *bytes)
 {
-  g_autoptr (GString) escaped = g_string_new (NULL);
+  g_autoptr (GString) escaped = NULL;
   const char *rest = bytes;
   const char *end;
   char *name;
 
+  if (is_plain (bytes))
+    return g_strdup (bytes);
+  escaped = g_string_new (NULL);
   while (!g_utf8_validate (rest, -1, &end))
     {
       g_string_append_len (escaped, rest, end - rest);

@@ -23,6 +23,8 @@ typedef struct
 P2psSharedFile *p2ps_shared_file_open (const char *folder, const char *relative, GError **error);
 P2psSharedFile *p2ps_shared_file_open_full (const char *folder, const char *relative,
                                             gboolean follow_links, GError **error);
+P2psSharedFile *p2ps_shared_file_open_at (int folder_fd, const char *relative,
+                                          gboolean follow_links, GError **error);
 P2psSharedFile *p2ps_shared_file_ref (P2psSharedFile *file);
 void p2ps_shared_file_unref (P2psSharedFile *file);
 gboolean p2ps_shared_file_is_unchanged (P2psSharedFile *file);

@@ -146,7 +146,8 @@ p2ps_db_migrate (P2psDb *db, GError **error)
   if (!p2ps_db_exec (db,
                      "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
                      "PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF;"
-                     "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;"
+                     "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384; PRAGMA "
+                     "wal_autocheckpoint = 4000;"
                      "PRAGMA journal_size_limit = 16777216",
                      error)
       || !get_version (db, &version, error))

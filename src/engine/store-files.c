@@ -420,21 +420,28 @@ insert_file (P2psDb *db, gint64 folder, const P2psNewFile *file, GError **error)
          && write_words (db, TRUE, sqlite3_last_insert_rowid (db->sqlite), text, error);
 }
 
+/* Nearly always the place is free: only when it isn't what was there is looked for. */
 static gboolean
 add_file (P2psDb *db, gint64 folder, const P2psNewFile *file, P2psIndexChange *change,
           GError **error)
 {
   FolderQuery query = { .folder = folder, .name = file->name };
-  g_autoptr (P2psKnownFiles) old = list_files (db, &query, error);
+  g_autoptr (P2psKnownFiles) old = NULL;
+  g_autoptr (GError) local_error = NULL;
 
-  if (old == NULL)
-    return FALSE;
-  if (old->files->len > 0
-      && !remove_file (db, g_array_index (old->files, P2psKnownFile, 0).id, change, error))
-    return FALSE;
   change->files++;
   change->bytes += file->size;
-  return insert_file (db, folder, file, error);
+  if (insert_file (db, folder, file, &local_error))
+    return TRUE;
+  if ((sqlite3_errcode (db->sqlite) & 0xff) != SQLITE_CONSTRAINT)
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  old = list_files (db, &query, error);
+  return old != NULL && old->files->len > 0
+         && remove_file (db, g_array_index (old->files, P2psKnownFile, 0).id, change, error)
+         && insert_file (db, folder, file, error);
 }
 
 static gboolean
@@ -489,6 +496,21 @@ gboolean
 p2ps_store_apply (P2psStore *store, P2psIndexChange *change, GError **error)
 {
   return p2ps_store_call (store, P2PS_STORE_WRITE, apply, change, NULL, error) != NULL;
+}
+
+static gpointer
+shrink (P2psDb *db, gpointer data, GError **error)
+{
+  sqlite3_db_release_memory (db->sqlite);
+  return db;
+}
+
+/* Gives back the memory that a large change took. */
+void
+p2ps_store_shrink (P2psStore *store)
+{
+  p2ps_store_call (store, P2PS_STORE_WRITE, shrink, NULL, NULL, NULL);
+  p2ps_store_call (store, P2PS_STORE_SWEEP, shrink, NULL, NULL, NULL);
 }
 
 typedef struct

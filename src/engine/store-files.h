@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "engine/digest.h"
 #include "engine/store.h"
 
 G_BEGIN_DECLS
 
 /* The index of the library in the database, for the library alone. Functions without _async run on
  * the calling thread, which must be a worker: they wait for the disk. */
-
-#define P2PS_BINARY_HASH_SIZE 32
 
 /* Folders that the index knows, offered or gone (missing for now; kept so that nothing is hashed
  * again when they come back). */
@@ -76,6 +75,7 @@ void p2ps_index_change_free (P2psIndexChange *change);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (P2psIndexChange, p2ps_index_change_free)
 
 gboolean p2ps_store_apply (P2psStore *store, P2psIndexChange *change, GError **error);
+void p2ps_store_shrink (P2psStore *store);
 gboolean p2ps_store_count_files (P2psStore *store, gint64 *files, gint64 *bytes, GError **error);
 gboolean
 p2ps_store_forget_gone (P2psStore *store, gint64 before, guint limit, guint *n, GError **error);

@@ -7,6 +7,7 @@
 #include "disk.h"
 #include "engine/error.h"
 #include "engine/store-db.h"
+#include "engine/store-files.h"
 
 #define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -413,6 +414,110 @@ test_newer (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (count_aside (fixture), ==, 0);
 }
 
+/* --- the index --- */
+
+static void
+add_file (P2psStore *store, const char *folder, const char *name, guint8 content)
+{
+  g_autoptr (P2psIndexChange) change = p2ps_index_change_new ();
+  g_autoptr (GError) error = NULL;
+  P2psNewFile *file = g_new0 (P2psNewFile, 1);
+
+  file->folder = g_ref_string_new (folder);
+  file->name = g_strdup (name);
+  file->size = 10;
+  file->hash[0] = content;
+  g_ptr_array_add (change->added, file);
+  p2ps_store_apply (store, change, &error);
+  g_assert_no_error (error);
+}
+
+static guint
+count_found (P2psStore *store, const char *words)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GPtrArray) found = NULL;
+  g_autoptr (GError) error = NULL;
+  GTask *task = g_task_new (store, NULL, got_result_cb, &result);
+  P2psFileQuery *query = p2ps_file_query_new (words, NULL, 100);
+
+  query->words = TRUE;
+  g_task_set_task_data (task, query, (GDestroyNotify)p2ps_file_query_free);
+  p2ps_store_run_lookup (store, task);
+  found = g_task_propagate_pointer (G_TASK (await (&result)), &error);
+  g_assert_no_error (error);
+  return found->len;
+}
+
+/* A file takes the place of the one that was there; its words go with it. */
+static void
+test_index (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GHashTable) folders = NULL;
+  g_autoptr (P2psKnownFiles) known = NULL;
+  g_autoptr (P2psIndexChange) change = p2ps_index_change_new ();
+  const P2psKnownFolder *folder;
+  gint64 files;
+  gint64 bytes;
+
+  add_file (fixture->store, "/one", "same.txt", 1);
+  add_file (fixture->store, "/one", "same.txt", 2);
+  add_file (fixture->store, "/two", "other same", 3);
+  g_assert_true (p2ps_store_count_files (fixture->store, &files, &bytes, NULL));
+  g_assert_cmpint (files, ==, 2);
+  g_assert_cmpint (bytes, ==, 20);
+  g_assert_cmpuint (count_found (fixture->store, "same"), ==, 2);
+
+  folders = p2ps_store_list_folders (fixture->store, NULL);
+  g_assert_cmpuint (g_hash_table_size (folders), ==, 2);
+  folder = g_hash_table_lookup (folders, "/one");
+  g_array_append_val (change->gone, folder->id);
+  g_assert_true (p2ps_store_apply (fixture->store, change, NULL));
+  g_assert_true (change->recount);
+  g_assert_cmpuint (count_found (fixture->store, "same"), ==, 1);
+  g_assert_true (p2ps_store_count_files (fixture->store, &files, &bytes, NULL));
+  g_assert_cmpint (files, ==, 1);
+
+  /* it is remembered for a while, then forgotten */
+  known = p2ps_store_list_files (fixture->store, folder->id, NULL);
+  g_assert_cmpuint (known->files->len, ==, 1);
+  for (guint n = 1, i = 0; n > 0; i++)
+    {
+      gint64 later = g_get_real_time () / G_TIME_SPAN_SECOND + 10;
+
+      g_assert_true (p2ps_store_forget_gone (fixture->store, later, 1, &n, NULL));
+      g_assert_cmpuint (n, ==, i == 0 ? 1 : 0);
+    }
+  g_clear_pointer (&folders, g_hash_table_unref);
+  folders = p2ps_store_list_folders (fixture->store, NULL);
+  g_assert_cmpuint (g_hash_table_size (folders), ==, 1);
+  add_file (fixture->store, "/one", "same.txt", 1);
+  g_assert_cmpuint (count_found (fixture->store, "same"), ==, 2);
+}
+
+/* More names than one search looks at: it is bounded and still finds. */
+static void
+test_common_words (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (P2psIndexChange) change = p2ps_index_change_new ();
+
+  for (guint i = 0; i < 3000; i++)
+    {
+      P2psNewFile *file = g_new0 (P2psNewFile, 1);
+
+      file->folder = g_ref_string_new ("/share");
+      file->name = g_strdup_printf ("common picture%04u.jpg", i);
+      file->hash[0] = (guint8)i;
+      file->hash[1] = (guint8)(i >> 8);
+      g_ptr_array_add (change->added, file);
+    }
+  g_assert_true (p2ps_store_apply (fixture->store, change, NULL));
+  g_assert_cmpuint (count_found (fixture->store, "common"), ==, 100);
+  g_assert_cmpuint (count_found (fixture->store, "pict jpg"), ==, 100);
+  g_assert_cmpuint (count_found (fixture->store, "picture2999"), ==, 1);
+  g_assert_cmpuint (count_found (fixture->store, "picture299"), ==, 10);
+}
+
 /* After closing nothing is taken, and what was asked for before is done. */
 static void
 test_close (Fixture *fixture, gconstpointer data)
@@ -468,6 +573,8 @@ main (int argc, char **argv)
   ADD ("/store/full", NULL, test_full);
   ADD ("/store/no-folder", NULL, test_no_folder);
   ADD ("/store/newer", NULL, test_newer);
+  ADD ("/store/index", NULL, test_index);
+  ADD ("/store/common-words", NULL, test_common_words);
   ADD ("/store/close", NULL, test_close);
   ADD ("/store/drop", NULL, test_drop);
   return g_test_run ();
