@@ -37,8 +37,9 @@ make_body (const char *text)
 static void
 draw (P2psProgress *progress, gint64 hits)
 {
-  g_autofree char *label
-      = g_strdup_printf (_ ("searching: %" G_GINT64_FORMAT " hits so far"), hits);
+  g_autofree char *label = g_strdup_printf (
+      ngettext ("searching: %lu hit so far", "searching: %lu hits so far", (gulong)hits),
+      (gulong)hits);
 
   p2ps_progress_draw (progress, label, -1, -1, -1, -1);
 }
