@@ -84,11 +84,13 @@ void
 p2ps_window_show_page (P2psWindow *self, const char *name)
 {
   GtkWidget *page = adw_view_stack_get_child_by_name (self->stack, name);
+  GtkWidget *focus = gtk_window_get_focus (GTK_WINDOW (self));
 
   if (page == NULL)
     return;
   adw_view_stack_set_visible_child_name (self->stack, name);
-  if (gtk_widget_get_mapped (GTK_WIDGET (self)))
+  if (gtk_widget_get_mapped (GTK_WIDGET (self))
+      && (focus == NULL || !gtk_widget_is_ancestor (focus, page)))
     gtk_widget_child_focus (page, GTK_DIR_TAB_FORWARD);
 }
 

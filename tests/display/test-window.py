@@ -118,10 +118,8 @@ class Peers(ui.Test):
         window.focus()
         window.find('label', 'No Peers')
         keys('ctrl+n')
-        dialog = wait(lambda: next((n for n in ui.walk(window.app())
-                                    if find(n, 'label', 'Address and Port') and n.get_role_name()
-                                    in ('dialog', 'frame', 'alert') and n.get_name() != 'P2PShare'),
-                                   None), 'dialog')
+        dialog = wait(lambda: next((n for n in ui.children(window.app())
+                                    if find(n, 'label', 'Address and Port')), None), 'dialog')
         add = wait(lambda: next(n for n in ui.walk(dialog) if n.get_role_name() == 'push button'
                                 and 'Add' in n.get_name()), 'the button')
         entry = wait(lambda: find(dialog, 'text'), 'the entry')

@@ -231,7 +231,7 @@ class Window(Program):
         os.makedirs(folder, exist_ok=True)
         path = os.path.join(folder, name + '.png')
         last = None
-        for _ in range(6):
+        for _ in range(4):
             subprocess.run(['import', '-window', self.xid, path], check=True)
             with open(path, 'rb') as f:
                 picture = f.read()
