@@ -223,6 +223,9 @@ class Case(unittest.TestCase):
 
     def tearDown(self):
         for node in self.nodes:
+            # so that a sanitizer looks at all that it held
+            if node.process and node.process.poll() is None:
+                self.assertEqual(node.stop()[0], 0, node.read_log())
             for word in (' warning: ', ' critical: ', ' error: ', 'AddressSanitizer', 'runtime error'):
                 self.assertNotIn(word, node.read_log())
 
