@@ -80,8 +80,10 @@ p2ps_callers_announce (P2psNode *node, const char *source, const P2psMessage *me
     }
   member->wants_us = TRUE;
   if (direct)
-    member->direct = member->joined = TRUE;
-  if (!member->contacting && member->pinged == P2PS_LONG_AGO)
+    member->direct = member->joined = member->called = TRUE;
+  if (!member->contacting
+      && (member->pinged == P2PS_LONG_AGO
+          || (direct && node->now >= member->pinged + P2PS_PROBE_CALLER_AGAIN)))
     p2ps_liveness_run (node, member);
 }
 

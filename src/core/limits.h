@@ -19,8 +19,9 @@
 #define P2PS_CLASSIC_HEARTBEAT (30 * P2PS_SECOND)
 #define P2PS_CLASSIC_TIMEOUT (300 * P2PS_SECOND)
 #define P2PS_HEARTBEAT (5 * P2PS_SECOND)
-#define P2PS_PEER_TIMEOUT (20 * P2PS_SECOND)
+#define P2PS_PEER_TIMEOUT (18 * P2PS_SECOND) /* so that a silent host is out within 20 s */
 #define P2PS_PROBE_AGAIN (600 * P2PS_SECOND) /* the same stranger is pinged at most this often */
+#define P2PS_PROBE_CALLER_AGAIN (60 * P2PS_SECOND) /* one that calls again from its own address */
 #define P2PS_PROBES_PER_SECOND 2
 #define P2PS_PROBES_BURST 4
 #define P2PS_REFUSALS_TO_INACTIVE 2           /* "connection refused" in a row */
@@ -47,11 +48,19 @@
 #define P2PS_MAX_FILENAME 255        /* bytes */
 #define P2PS_QUERIES_PER_NEIGHBOUR 5 /* a second */
 #define P2PS_QUERIES_BURST 20
+/* Copies of known queries cost little, and classic peers, which remember none, send many. */
+#define P2PS_DUPLICATES_PER_NEIGHBOUR 50 /* a second */
+#define P2PS_DUPLICATES_BURST 200
+/* Refused queries that cost no score: an honest relay of a flood is not the flood. */
+#define P2PS_EXCESS_PER_NEIGHBOUR 1 /* a second */
+#define P2PS_EXCESS_BURST 50
 #define P2PS_FORWARDS_PER_SECOND 20
-#define P2PS_MAX_FORWARDS_WAITING 256
-#define P2PS_MAX_OUTBOX 32                  /* queries that wait for one neighbour */
+#define P2PS_MAX_FORWARDS_WAITING 64 /* 3 s: what waits longer is too late */
+#define P2PS_MAX_OUTBOX 24                  /* queries that wait for one neighbour */
 #define P2PS_STRANGER_QUERIES_PER_SECOND 20 /* from callers that are no peers, all together */
 #define P2PS_STRANGER_QUERIES_BURST 40
+#define P2PS_STRANGER_FORWARDS_PER_SECOND 2 /* the rest is answered, and not sent on */
+#define P2PS_STRANGER_FORWARDS_BURST 20
 #define P2PS_MAX_LOOKUPS 256 /* under way in the own library */
 #define P2PS_QID_MEMORY (600 * P2PS_SECOND)
 #define P2PS_MAX_QIDS 65536

@@ -21,7 +21,7 @@
 #define PING_AGAIN (30 * P2PS_SECOND)   /* one of ours, to hear how many files it has */
 #define JOIN_AGAIN (300 * P2PS_SECOND)  /* a classic peer forgets us when it restarts */
 #define REJOIN (30 * P2PS_SECOND)       /* when a peer does not know us */
-#define MAX_REFUSED_TRIES 3
+#define MAX_TRIES 3
 
 void
 p2ps_member_schedule (P2psNode *node, P2psMember *member, gint64 when)
@@ -40,6 +40,8 @@ static void
 contact (P2psNode *node, P2psMember *member)
 {
   member->contacting = TRUE;
+  if (!member->tabled)
+    node->membership->probing++;
   member->pinged = node->now;
   p2ps_node_push_ping (node, &member->info.address, P2PS_FOR_CONTACT);
 }
@@ -187,14 +189,17 @@ static gboolean
 run_candidate (P2psNode *node, P2psMember *member)
 {
   P2psMembership *self = node->membership;
-  gboolean needed = member->wants_us || self->active < node->wanted_peers;
+  gboolean needed = member->wants_us || self->active + self->probing < node->wanted_peers;
   gboolean tried = member->pinged != P2PS_LONG_AGO;
 
   if (tried && node->now >= member->pinged + P2PS_PROBE_AGAIN)
     return FALSE;
   /* Where nobody listens a ping hurts nobody: a caller that starts its server only after it joined
-   * gets another chance. */
-  if (tried && (member->refusals == 0 || member->failures > MAX_REFUSED_TRIES || !member->direct))
+   * gets another chance. So does one that goes on calling, from its own address, a minute later. */
+  if (tried
+      && (!member->direct || member->failures > MAX_TRIES
+          || (member->refusals == 0
+              && (!member->called || node->now < member->pinged + P2PS_PROBE_CALLER_AGAIN))))
     {
       p2ps_callers_release (node, &member->info.address, FALSE);
       p2ps_member_schedule (node, member, member->pinged + P2PS_PROBE_AGAIN);
@@ -203,6 +208,7 @@ run_candidate (P2psNode *node, P2psMember *member)
     p2ps_member_schedule (node, member, node->now + LOOK_AGAIN);
   else if (p2ps_bucket_take (&self->probes, node->now, PROBE_INTERVAL, P2PS_PROBES_BURST))
     {
+      member->called = FALSE;
       contact (node, member);
       p2ps_member_schedule (node, member, node->now + P2PS_PROBE_AGAIN);
     }
@@ -344,7 +350,7 @@ handle_failure (P2psNode *node, P2psMember *member, P2psPurpose purpose, P2psOut
       p2ps_member_schedule (node, member, node->now + get_backoff (node, member));
       member->retries++;
     }
-  else if (member->refusals > 0 && member->direct && member->failures <= MAX_REFUSED_TRIES)
+  else if (member->refusals > 0 && member->direct && member->failures <= MAX_TRIES)
     p2ps_member_schedule (node, member, node->now + (QUICK_RETRY << (2 * (member->failures - 1))));
   else
     p2ps_liveness_run (node, member);
@@ -359,8 +365,12 @@ p2ps_liveness_sent (P2psNode *node, const P2psAddress *to, P2psPurpose purpose, 
 
   if (member == NULL)
     return;
-  if (purpose == P2PS_FOR_CONTACT)
-    member->contacting = FALSE;
+  if (purpose == P2PS_FOR_CONTACT && member->contacting)
+    {
+      member->contacting = FALSE;
+      if (!member->tabled)
+        node->membership->probing--;
+    }
   if (outcome != P2PS_OUTCOME_REPLY)
     {
       handle_failure (node, member, purpose, outcome);

@@ -171,7 +171,8 @@ add (P2psNode *node, const P2psAddress *address, GPtrArray *table)
   member->next = P2PS_NEVER;
   member->pinged = member->joined_at = member->asked = P2PS_LONG_AGO;
   member->banned = P2PS_LONG_AGO;
-  member->in.full = member->out.full = P2PS_LONG_AGO;
+  member->in.full = member->out.full = member->duplicates.full = member->excess.full
+      = P2PS_LONG_AGO;
   g_queue_init (&member->outbox);
   g_hash_table_insert (node->membership->by_address, &member->info.address, member);
   g_ptr_array_add (table, member);
@@ -186,6 +187,8 @@ p2ps_membership_remove (P2psNode *node, P2psMember *member)
 
   if (member->info.state == P2PS_PEER_ACTIVE)
     self->active--;
+  if (member->contacting && !member->tabled)
+    self->probing--;
   g_ptr_array_remove (member->tabled ? self->peers : self->candidates, member);
   g_hash_table_remove (self->by_address, &member->info.address);
 }
@@ -267,6 +270,8 @@ table (P2psNode *node, P2psMember *member)
 
   if (member->tabled)
     return;
+  if (member->contacting)
+    self->probing--;
   g_ptr_array_remove (self->candidates, member);
   g_ptr_array_add (self->peers, member);
   member->tabled = TRUE;

@@ -10,6 +10,7 @@ typedef struct
   gboolean tabled;     /* a peer or configured; else one of the candidates */
   gboolean wants_us;   /* it asked to join, so it is pinged even when we have enough peers */
   gboolean direct;     /* it asked from its own address */
+  gboolean called;     /* it spoke since the last ping to it */
   gboolean joined;     /* it counts us as a peer */
   gboolean contacting; /* a ping to it is under way */
   char named_by[P2PS_HOST_SIZE];
@@ -27,9 +28,11 @@ typedef struct
   gint64 banned;   /* until */
   guint bans;
 
-  P2psBucket in;  /* queries from it */
-  P2psBucket out; /* queries to it */
-  GQueue outbox;  /* of P2psMessage: queries that wait for `out` */
+  P2psBucket in;         /* new queries from it */
+  P2psBucket duplicates; /* known ones */
+  P2psBucket excess;     /* refused ones that cost it nothing */
+  P2psBucket out;        /* queries to it */
+  GQueue outbox;         /* of P2psMessage: queries that wait for `out` */
 } P2psMember;
 
 /* A caller of GET_PEERS that is being pinged: its answer waits for that. */
@@ -46,6 +49,7 @@ struct _P2psMembership
   GPtrArray *peers;       /* of P2psMember with `tabled`, oldest first */
   GPtrArray *candidates;  /* the others, oldest first */
   guint active;
+  guint probing; /* pings to candidates under way */
   P2psBucket probes;
   GArray *held;  /* of P2psHeld */
   gint64 upkeep; /* when to look for more peers */

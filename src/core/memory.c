@@ -12,12 +12,10 @@
 
 #include "core/limits.h"
 
-#define KEY_SIZE 16
-
 typedef struct _Entry Entry;
 struct _Entry
 {
-  guint8 key[KEY_SIZE]; /* first: the hash table's key is the entry */
+  P2psQueryKey key; /* first: the hash table's key is the entry */
   P2psSeen seen;
   gint64 until;
   Entry *next; /* younger */
@@ -43,11 +41,11 @@ key_hash (gconstpointer entry)
 static gboolean
 key_equal (gconstpointer a, gconstpointer b)
 {
-  return memcmp (a, b, KEY_SIZE) == 0;
+  return memcmp (a, b, sizeof (P2psQueryKey)) == 0;
 }
 
 static void
-make_key (const P2psQuery *query, guint8 key[KEY_SIZE])
+make_key (const P2psQuery *query, P2psQueryKey *key)
 {
   g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
   guint8 digest[32];
@@ -60,7 +58,7 @@ make_key (const P2psQuery *query, guint8 key[KEY_SIZE])
   g_checksum_update (checksum, (const guchar *)query->filename, strlen (query->filename) + 1);
   g_checksum_update (checksum, (const guchar *)query->filehash, strlen (query->filehash) + 1);
   g_checksum_get_digest (checksum, digest, &length);
-  memcpy (key, digest, KEY_SIZE);
+  memcpy (key->bytes, digest, sizeof key->bytes);
 }
 
 P2psMemory *
@@ -93,28 +91,33 @@ drop_oldest (P2psMemory *self)
 
 /**
  * p2ps_memory_find:
- * @known: (out): whether it was there; if not, it is now, with budgets of -1
+ * @key: (out): for p2ps_memory_add()
  *
- * Returns: (transfer none): valid until the next call
+ * Returns: (nullable) (transfer none): NULL when it was not seen lately; valid until the next call
  */
 P2psSeen *
-p2ps_memory_find (P2psMemory *self, gint64 now, const P2psQuery *query, gboolean *known)
+p2ps_memory_find (P2psMemory *self, gint64 now, const P2psQuery *query, P2psQueryKey *key)
 {
-  guint8 key[KEY_SIZE];
   Entry *entry;
 
   while (self->oldest != NULL && self->oldest->until <= now)
     drop_oldest (self);
   make_key (query, key);
   entry = g_hash_table_lookup (self->entries, key);
-  *known = entry != NULL;
-  if (entry != NULL)
-    return &entry->seen;
+
+  return entry != NULL ? &entry->seen : NULL;
+}
+
+/** p2ps_memory_add: @key: one that was not found just now. Returns: (transfer none): budgets of -1;
+ * valid until the next call */
+P2psSeen *
+p2ps_memory_add (P2psMemory *self, gint64 now, const P2psQueryKey *key)
+{
+  Entry *entry = g_new0 (Entry, 1);
 
   if (g_hash_table_size (self->entries) >= P2PS_MAX_QIDS)
     drop_oldest (self);
-  entry = g_new0 (Entry, 1);
-  memcpy (entry->key, key, KEY_SIZE);
+  entry->key = *key;
   entry->seen = (P2psSeen){ -1, -1 };
   entry->until = now + P2PS_QID_MEMORY;
   if (self->youngest != NULL)

@@ -13,8 +13,15 @@ typedef struct
   int xttl;
 } P2psSeen;
 
+/* What a query is known by: a digest of its QID, origin, filename and filehash. */
+typedef struct
+{
+  guint8 bytes[16];
+} P2psQueryKey;
+
 P2psMemory *p2ps_memory_new (void);
 void p2ps_memory_free (P2psMemory *memory);
-P2psSeen *
-p2ps_memory_find (P2psMemory *memory, gint64 now, const P2psQuery *query, gboolean *known);
+P2psSeen *p2ps_memory_find (P2psMemory *memory, gint64 now, const P2psQuery *query,
+                            P2psQueryKey *key);
+P2psSeen *p2ps_memory_add (P2psMemory *memory, gint64 now, const P2psQueryKey *key);
 guint p2ps_memory_get_size (P2psMemory *memory);

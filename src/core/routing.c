@@ -45,7 +45,8 @@ p2ps_routing_new (void)
 
   self->memory = p2ps_memory_new ();
   self->strangers = p2ps_buckets_new (MAX_STRANGER_HOSTS);
-  self->all_strangers.full = self->forwards.full = P2PS_LONG_AGO;
+  self->excess = p2ps_buckets_new (MAX_STRANGER_HOSTS);
+  self->all_strangers.full = self->stranger_forwards.full = self->forwards.full = P2PS_LONG_AGO;
   g_queue_init (&self->waiting);
   self->wake = P2PS_NEVER;
   self->searches = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
@@ -62,6 +63,7 @@ p2ps_routing_free (P2psRouting *self)
   g_queue_clear (&self->search_order);
   g_hash_table_unref (self->searches);
   p2ps_buckets_free (self->strangers);
+  p2ps_buckets_free (self->excess);
   p2ps_memory_free (self->memory);
   g_free (self);
 }
@@ -239,7 +241,11 @@ forward (P2psNode *node, const P2psQuery *query, Budget budget, P2psMember *send
     }
   else
     left = budget.ttl;
-  if (self->waiting.length >= P2PS_MAX_FORWARDS_WAITING)
+  if (self->waiting.length >= P2PS_MAX_FORWARDS_WAITING
+      || (sender == NULL
+          && !p2ps_bucket_take (&self->stranger_forwards, node->now,
+                                P2PS_SECOND / P2PS_STRANGER_FORWARDS_PER_SECOND,
+                                P2PS_STRANGER_FORWARDS_BURST)))
     {
       node->counters.dropped++;
       return;
@@ -259,10 +265,13 @@ forward (P2psNode *node, const P2psQuery *query, Budget budget, P2psMember *send
 
 /* Each neighbour has its rate, each other host too, and all others together. */
 static gboolean
-is_within_rate (P2psNode *node, P2psMember *sender, const char *source)
+is_within_rate (P2psNode *node, P2psMember *sender, const char *source, gboolean known)
 {
   P2psRouting *self = node->routing;
 
+  if (sender != NULL && known)
+    return p2ps_bucket_take (&sender->duplicates, node->now,
+                             P2PS_SECOND / P2PS_DUPLICATES_PER_NEIGHBOUR, P2PS_DUPLICATES_BURST);
   if (sender != NULL)
     return p2ps_bucket_take (&sender->in, node->now, IN_INTERVAL, P2PS_QUERIES_BURST);
 
@@ -287,13 +296,6 @@ refuse (P2psNode *node, const char *source, const P2psQuery *query, P2psMember *
       p2ps_node_push_reject (node, request, 403,
                              "This peer misbehaved and is refused for a while.");
     }
-  else if (!is_within_rate (node, sender, source))
-    {
-      node->counters.refused[P2PS_REFUSED_RATE]++;
-      if (sender != NULL)
-        p2ps_member_blame (node, sender, 1);
-      p2ps_node_push_reject (node, request, 429, "Too many queries.");
-    }
   else if (!valid)
     p2ps_node_push_reject (node, request, 400, "A query needs a name or a hash, and an origin.");
   else if (!p2ps_node_is_own (node, &query->origin)
@@ -308,6 +310,26 @@ refuse (P2psNode *node, const char *source, const P2psQuery *query, P2psMember *
     return FALSE;
 
   return TRUE;
+}
+
+/* A little too much costs nothing more; a lasting flood costs the score, of a peer or of a caller
+ * that is none. */
+static void
+refuse_for_rate (P2psNode *node, const char *source, const P2psQuery *query, P2psMember *sender,
+                 guint64 request)
+{
+  P2psBucket *excess
+      = sender != NULL ? &sender->excess : p2ps_buckets_get (node->routing->excess, source);
+  P2psAddress caller = { "", query->via.port != 0 ? query->via.port : query->origin.port };
+
+  node->counters.refused[P2PS_REFUSED_RATE]++;
+  if (!p2ps_bucket_take (excess, node->now, P2PS_SECOND / P2PS_EXCESS_PER_NEIGHBOUR,
+                         P2PS_EXCESS_BURST))
+    {
+      g_strlcpy (caller.host, source, sizeof caller.host);
+      p2ps_node_blame (node, node->now, sender != NULL ? &sender->info.address : &caller, 1);
+    }
+  p2ps_node_push_reject (node, request, 429, "Too many queries.");
 }
 
 /* Whether this copy reaches somebody whom the earlier ones did not. */
@@ -329,6 +351,15 @@ remember (P2psSeen *seen, Budget budget)
   seen->xttl = MAX (seen->xttl, xttl);
 }
 
+/* Our own search came round, or one from before a restart. */
+static gboolean
+is_own (P2psNode *node, const P2psQuery *query)
+{
+  return p2ps_node_is_own (node, &query->origin)
+         || (node->self.port == query->origin.port
+             && p2ps_searches_find (node, query->qid) != NULL);
+}
+
 /* A query from @source. The reply comes first, the work after it. */
 void
 p2ps_routing_query (P2psNode *node, const char *source, const P2psMessage *message, guint64 request)
@@ -336,34 +367,39 @@ p2ps_routing_query (P2psNode *node, const char *source, const P2psMessage *messa
   g_autoptr (P2psQuery) query = p2ps_query_copy (message->query);
   Budget budget = get_budget (query);
   P2psMember *sender;
-  P2psSeen *seen;
-  gboolean certain, known, again;
+  P2psQueryKey key;
+  P2psSeen *seen = NULL;
+  gboolean certain, own, known, again;
 
   node->counters.received++;
   query->origin = p2ps_address_resolve (&query->origin, source);
   sender = p2ps_membership_find_sender (node, source, query, &certain);
   if (refuse (node, source, query, sender, request))
     return;
+  own = is_own (node, query);
+  if (!own)
+    seen = p2ps_memory_find (node->routing->memory, node->now, query, &key);
+  known = own || seen != NULL;
+  if (!is_within_rate (node, sender, source, known))
+    {
+      refuse_for_rate (node, source, query, sender, request);
+      return;
+    }
   if (sender != NULL && certain && sender->info.state == P2PS_PEER_ACTIVE)
     p2ps_member_heard (node, sender);
 
-  /* Our own search came round, or one from before a restart. */
-  if (p2ps_node_is_own (node, &query->origin)
-      || (node->self.port == query->origin.port && p2ps_searches_find (node, query->qid) != NULL))
-    {
-      node->counters.duplicates++;
-      p2ps_node_push_status (node, request, TRUE, TRUE);
-      return;
-    }
-
-  seen = p2ps_memory_find (node->routing->memory, node->now, query, &known);
-  again = known && has_more (seen, budget);
-  remember (seen, budget);
   p2ps_node_push_status (node, request, TRUE, known);
   if (known)
     node->counters.duplicates++;
   else
-    p2ps_answers_look_up (node, query, p2ps_source_is_host (source, query->origin.host));
-  if (!known || again)
+    {
+      seen = p2ps_memory_add (node->routing->memory, node->now, &key);
+      p2ps_answers_look_up (node, query, p2ps_source_is_host (source, query->origin.host));
+    }
+  if (own)
+    return;
+  again = !known || has_more (seen, budget);
+  remember (seen, budget);
+  if (again)
     forward (node, query, budget, sender);
 }

@@ -22,6 +22,8 @@ struct _P2psRouting
   struct _P2psMemory *memory;
   P2psBuckets *strangers; /* queries by source, of callers that are no peers */
   P2psBucket all_strangers;
+  P2psBuckets *excess; /* refused queries of strangers, by source */
+  P2psBucket stranger_forwards;
   P2psBucket forwards;
   GQueue waiting; /* of Forward, for `forwards` */
   gint64 wake;

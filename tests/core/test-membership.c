@@ -276,17 +276,27 @@ test_probe_limits (void)
 {
   g_autoptr (Rig) rig = rig_new (FALSE);
 
-  /* The same one, over and over, that takes the connection and does not answer. */
-  for (int i = 0; i < 500; i++)
+  /* Somebody names the same one, over and over, that does not answer: once in 10 minutes. */
+  for (int i = 0; i < 590; i++)
     {
-      rig_say (rig, i % 2 ? P2PS_MESSAGE_JOIN : P2PS_MESSAGE_HEARTBEAT, "10.0.0.2", A);
+      rig_say (rig, i % 2 ? P2PS_MESSAGE_JOIN : P2PS_MESSAGE_HEARTBEAT, "10.0.0.9", A);
       rig_advance (rig, P2PS_SECOND);
     }
   g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_PING, A), ==, 1);
-  rig_advance (rig, 110 * P2PS_SECOND);
-  rig_say (rig, P2PS_MESSAGE_JOIN, "10.0.0.2", A);
+  rig_advance (rig, 20 * P2PS_SECOND);
+  rig_say (rig, P2PS_MESSAGE_JOIN, "10.0.0.9", A);
   rig_advance (rig, P2PS_SECOND);
   g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_PING, A), ==, 2);
+
+  /* From its own address: once a minute, four times in 10 minutes. */
+  for (int i = 0; i < 590; i++)
+    {
+      rig_say (rig, i % 2 ? P2PS_MESSAGE_JOIN : P2PS_MESSAGE_HEARTBEAT, "10.0.0.3", B);
+      rig_advance (rig, P2PS_SECOND);
+      if (i == 58)
+        g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_PING, B), ==, 1);
+    }
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_PING, B), ==, 4);
 
   /* Many that one host names: 2 a second, and only some of them at all. */
   rig_forget (rig);

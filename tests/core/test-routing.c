@@ -195,28 +195,38 @@ test_memory_key (void)
   g_assert_cmpuint (rig->lookups->len, ==, 6);
 }
 
+/* Returns: whether it was known; it is now */
+static gboolean
+remember (P2psMemory *memory, gint64 now, const P2psQuery *query)
+{
+  P2psQueryKey key;
+
+  if (p2ps_memory_find (memory, now, query, &key) != NULL)
+    return TRUE;
+  p2ps_memory_add (memory, now, &key)->ttl = 3;
+
+  return FALSE;
+}
+
 static void
 test_memory_bounds (void)
 {
   P2psMemory *memory = p2ps_memory_new ();
-  gboolean known;
+  P2psQueryKey key;
   g_autoptr (P2psQuery) first = rig_make_query (1, A, 5, 5);
 
-  p2ps_memory_find (memory, 0, first, &known)->ttl = 3;
-  g_assert_false (known);
-  g_assert_cmpint (p2ps_memory_find (memory, 0, first, &known)->ttl, ==, 3);
-  g_assert_true (known);
+  g_assert_false (remember (memory, 0, first));
+  g_assert_true (remember (memory, 0, first));
+  g_assert_cmpint (p2ps_memory_find (memory, 0, first, &key)->ttl, ==, 3);
   for (guint i = 2; i < P2PS_MAX_QIDS + 2; i++)
     {
       g_autoptr (P2psQuery) query = rig_make_query (i, A, 5, 5);
 
-      p2ps_memory_find (memory, i, query, &known);
-      g_assert_false (known);
+      g_assert_false (remember (memory, i, query));
     }
   g_assert_cmpuint (p2ps_memory_get_size (memory), ==, P2PS_MAX_QIDS);
-  p2ps_memory_find (memory, P2PS_MAX_QIDS + 2, first, &known);
-  g_assert_false (known); /* the oldest had to go */
-  p2ps_memory_find (memory, P2PS_QID_MEMORY * 2, first, &known);
+  g_assert_false (remember (memory, P2PS_MAX_QIDS + 2, first)); /* the oldest had to go */
+  g_assert_false (remember (memory, P2PS_QID_MEMORY * 2, first));
   g_assert_cmpuint (p2ps_memory_get_size (memory), ==, 1);
   p2ps_memory_free (memory);
 }
@@ -262,7 +272,8 @@ test_refused_queries (void)
     }
 }
 
-/* 5 a second and a burst of 20, for each neighbour; the flood costs score, the others nothing. */
+/* 5 a second and a burst of 20, for each neighbour. A little too much costs nothing more, a flood
+ * costs the score; the others are not concerned. */
 static void
 test_rate_in (void)
 {
@@ -276,10 +287,15 @@ test_rate_in (void)
           == P2PS_EFFECT_REPLY;
   g_assert_cmpuint (ok, ==, P2PS_QUERIES_BURST);
   g_assert_cmpuint (counters->refused[P2PS_REFUSED_RATE], ==, 10);
+  g_assert_cmpuint (rig_query (rig, "10.0.0.2", relayed (++number, STRANGER, A, 5, 10))->status, ==,
+                    429);
   g_assert_cmpint (rig_query (rig, "10.0.0.3", relayed (++number, STRANGER, B, 5, 10))->type, ==,
                    P2PS_EFFECT_REPLY);
+  /* What was refused from one is new when it comes from another. */
+  g_assert_false (
+      rig_query (rig, "10.0.0.3", relayed (30, STRANGER, B, 5, 10))->message->duplicate);
   g_assert_true (rig_info (rig, A, &info));
-  g_assert_cmpint (info.score, ==, -10);
+  g_assert_cmpint (info.score, ==, 0);
   rig_advance (rig, P2PS_SECOND);
   for (ok = 0; rig_query (rig, "10.0.0.2", relayed (++number, STRANGER, A, 5, 10))->type
                == P2PS_EFFECT_REPLY;
@@ -287,9 +303,23 @@ test_rate_in (void)
     ;
   g_assert_cmpuint (ok, ==, P2PS_QUERIES_PER_NEIGHBOUR);
   /* Who goes on is banned. */
-  for (guint i = 0; i < 100; i++)
+  for (guint i = 0; i < 200; i++)
     rig_query (rig, "10.0.0.2", relayed (++number, STRANGER, A, 5, 10));
   g_assert_cmpint (rig_state (rig, A), ==, P2PS_PEER_INACTIVE);
+}
+
+/* Copies of a known query are no new queries: they have a larger rate. */
+static void
+test_rate_duplicates (void)
+{
+  g_autoptr (Rig) rig = make_rig ();
+  guint ok = 0;
+
+  for (guint i = 0; i < 300; i++)
+    ok += rig_query (rig, "10.0.0.2", relayed (1, STRANGER, A, 5, 10))->type == P2PS_EFFECT_REPLY;
+  g_assert_cmpuint (ok, ==, 1 + P2PS_DUPLICATES_BURST);
+  g_assert_cmpint (rig_query (rig, "10.0.0.2", relayed (2, STRANGER, A, 5, 10))->type, ==,
+                   P2PS_EFFECT_REPLY);
 }
 
 /* Strangers have a rate for each host and one for all. */
@@ -310,6 +340,18 @@ test_rate_strangers (void)
       ok += rig_query (rig, host, rig_make_query (100 + i, NULL, 5, -1))->type == P2PS_EFFECT_REPLY;
     }
   g_assert_cmpuint (ok, ==, P2PS_STRANGER_QUERIES_BURST);
+  /* All of them are looked up; of what strangers send, less is sent on. */
+  g_assert_cmpuint (rig->lookups->len, ==, P2PS_STRANGER_QUERIES_BURST);
+  rig_advance (rig, 30 * P2PS_SECOND);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_QUERY, A), ==, P2PS_STRANGER_FORWARDS_BURST);
+  /* One that floods is refused for a while, and the others are not. */
+  for (guint i = 0; i < 300; i++)
+    rig_query (rig, "10.0.9.9", rig_make_query (1000 + i, STRANGER, 5, -1));
+  rig_advance (rig, 30 * P2PS_SECOND);
+  g_assert_cmpuint (rig_query (rig, "10.0.9.9", rig_make_query (2000, STRANGER, 5, -1))->status, ==,
+                    403);
+  g_assert_cmpint (rig_query (rig, "10.0.9.8", rig_make_query (2001, STRANGER, 5, -1))->type, ==,
+                   P2PS_EFFECT_REPLY);
 }
 
 /* 20 queries a second are sent on; towards one neighbour a little less than what it takes. */
@@ -793,6 +835,7 @@ main (int argc, char **argv)
   g_test_add_func ("/routing/memory-bounds", test_memory_bounds);
   g_test_add_func ("/routing/refused", test_refused_queries);
   g_test_add_func ("/routing/rate-in", test_rate_in);
+  g_test_add_func ("/routing/rate-duplicates", test_rate_duplicates);
   g_test_add_func ("/routing/rate-strangers", test_rate_strangers);
   g_test_add_func ("/routing/rate-out", test_rate_out);
   g_test_add_func ("/routing/classic-sender", test_classic_sender);
