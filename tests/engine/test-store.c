@@ -518,6 +518,40 @@ test_common_words (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (count_found (fixture->store, "picture299"), ==, 10);
 }
 
+/* A database as version 1 left it (tests/fixtures/store-1.sqlite) is taken over with all it has. */
+static void
+test_version_1 (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *old = g_test_build_filename (G_TEST_DIST, "fixtures", "store-1.sqlite", NULL);
+  g_autofree char *folder = g_path_get_dirname (fixture->path);
+  g_autofree char *content = NULL;
+  g_autofree char *id = NULL;
+  g_autoptr (GPtrArray) records = NULL;
+  g_autoptr (GError) error = NULL;
+  const P2psDownloadRecord *record;
+  const P2psHit *hit;
+  gsize length;
+
+  g_file_get_contents (old, &content, &length, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (fixture->path, content, (gssize)length, NULL));
+  records = list_ok (fixture->store);
+  g_assert_cmpuint (records->len, ==, 1);
+  record = records->pdata[0];
+  g_assert_cmpstr (record->filename, ==, "queued.ogg");
+  g_assert_cmpuint (record->sources->len, ==, 1);
+  hit = record->sources->pdata[0];
+  g_assert_cmpstr (hit->filename, ==, "there.ogg");
+  id = get_value (fixture->store, "id");
+  g_assert_cmpstr (id, ==, "version-one");
+  g_assert_cmpuint (count_found (fixture->store, "old file"), ==, 3);
+  add_file (fixture->store, "/share", "old file 1.txt", 99);
+  add_file (fixture->store, "/share", "new file.txt", 100);
+  g_assert_cmpuint (count_found (fixture->store, "file"), ==, 4);
+  g_assert_cmpuint (count_aside (fixture), ==, 0);
+}
+
 /* After closing nothing is taken, and what was asked for before is done. */
 static void
 test_close (Fixture *fixture, gconstpointer data)
@@ -574,6 +608,7 @@ main (int argc, char **argv)
   ADD ("/store/no-folder", NULL, test_no_folder);
   ADD ("/store/newer", NULL, test_newer);
   ADD ("/store/index", NULL, test_index);
+  ADD ("/store/version-1", NULL, test_version_1);
   ADD ("/store/common-words", NULL, test_common_words);
   ADD ("/store/close", NULL, test_close);
   ADD ("/store/drop", NULL, test_drop);
