@@ -302,6 +302,20 @@ files_to_hits (P2psDriver *driver, const P2psQuery *query, GPtrArray *files)
   return hits;
 }
 
+/* As the asker sees them: with our address from there. */
+static void
+tell_answers (P2psDriver *driver, const P2psQuery *query, GPtrArray *hits)
+{
+  const char *host = driver->self.host;
+
+  if (hits->len == 0)
+    return;
+  if (host[0] == '\0' && p2ps_address_is_set (&query->origin))
+    host = p2ps_routes_get (driver->routes, &query->origin);
+  g_autoptr (GPtrArray) filled = copy_hits_filled (hits, host ? host : "");
+  g_signal_emit (driver, signals[SIGNAL_ANSWERS], 0, filled);
+}
+
 static void
 found_cb (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -316,8 +330,7 @@ found_cb (GObject *source, GAsyncResult *result, gpointer data)
     g_debug ("look-up of %s: %s", call->query->qid, error->message);
   g_autoptr (GPtrArray) hits = files_to_hits (driver, call->query, files);
   p2ps_node_found (driver->node, now (), call->token, hits);
-  if (hits->len > 0)
-    g_signal_emit (driver, signals[SIGNAL_ANSWERS], 0, hits);
+  tell_answers (driver, call->query, hits);
   p2ps_driver_drain (driver);
 }
 

@@ -8,11 +8,13 @@
 
 #include "engine/engine-private.h"
 
+#include "config-build.h"
+
+#include <glib/gi18n-lib.h>
 #include <string.h>
 #include <unistd.h>
 #include <uuid/uuid.h>
 
-#include "config-build.h"
 #include "engine/error.h"
 #include "engine/peer-api.h"
 #include "engine/state-dir.h"
@@ -249,7 +251,8 @@ p2ps_engine_apply (P2psEngine *engine, const P2psConfig *config, GError **error)
 
   if (!engine->running)
     {
-      g_set_error_literal (error, P2PS_ERROR, P2PS_ERROR_FAILED, "The node is not running.");
+      g_set_error_literal (error, P2PS_ERROR, P2PS_ERROR_FAILED,
+                           _ ("The node is not running: start it first."));
       return FALSE;
     }
   gboolean moves

@@ -8,6 +8,9 @@
 
 #include "engine/engine-private.h"
 
+#include "config-build.h"
+
+#include <glib/gi18n-lib.h>
 #include <unistd.h>
 
 #include "engine/error.h"
@@ -304,13 +307,13 @@ p2ps_engine_download (P2psEngine *engine, const char *filehash, const char *file
   if (!engine->running)
     {
       g_set_error_literal (error, P2PS_ERROR, P2PS_ERROR_FAILED,
-                           "The node is not running: start it first.");
+                           _ ("The node is not running: start it first."));
       return NULL;
     }
   if (!filehash || !p2ps_hash_normalize (hash, filehash))
     {
       g_set_error (error, P2PS_ERROR, P2PS_ERROR_FAILED,
-                   "\"%.80s\" is no SHA-256: 64 hex digits are.", filehash ? filehash : "");
+                   _ ("\"%s\" is no SHA-256: 64 hex digits are."), filehash ? filehash : "");
       return NULL;
     }
   if (!folder)
@@ -329,12 +332,18 @@ peer_found_cb (GObject *source, GAsyncResult *result, gpointer data)
   if (!p2ps_peer_address_find_finish (result, &address, &error))
     g_task_return_error (task, error);
   else if (!engine->driver)
-    g_task_return_new_error (task, P2PS_ERROR, P2PS_ERROR_FAILED, "The node is not running.");
+    g_task_return_new_error (task, P2PS_ERROR, P2PS_ERROR_FAILED,
+                             _ ("The node is not running: start it first."));
   else
     {
       p2ps_driver_add_peer (engine->driver, &address);
       p2ps_peers_refresh (engine->peers);
-      g_task_return_boolean (task, TRUE);
+      /* The core takes every address that a user names, but its own. */
+      if (p2ps_peers_find (engine->peers, &address))
+        g_task_return_boolean (task, TRUE);
+      else
+        g_task_return_new_error (task, P2PS_ERROR, P2PS_ERROR_FAILED,
+                                 _ ("This is the address of this node itself."));
     }
 }
 

@@ -7,6 +7,9 @@
 
 #include "engine/own-searches.h"
 
+#include "config-build.h"
+
+#include <glib/gi18n-lib.h>
 #include <string.h>
 #include <uuid/uuid.h>
 
@@ -230,13 +233,13 @@ check (P2psOwnSearches *searches, const char *text, gboolean words, GError **err
   const char *problem = NULL;
 
   if (!searches->driver)
-    problem = "The node is not running: start it first.";
+    problem = _ ("The node is not running: start it first.");
   else if (!g_utf8_validate (text, -1, NULL))
-    problem = "The search text is not valid UTF-8.";
+    problem = _ ("The search text is not valid UTF-8.");
   else if (strlen (text) > P2PS_MAX_FILENAME)
-    problem = "The search text is too long: use at most 255 bytes.";
+    problem = _ ("The search text is too long: use at most 255 bytes.");
   else if (words && !has_word (text))
-    problem = "Type at least one letter or digit of the name, or the SHA-256 of the file.";
+    problem = _ ("Type at least one letter or digit of the name, or the SHA-256 of the file.");
   if (problem)
     g_set_error_literal (error, P2PS_ERROR, P2PS_ERROR_FAILED, problem);
   return problem == NULL;
@@ -276,13 +279,13 @@ p2ps_own_searches_start_exact (P2psOwnSearches *searches, const char *filename,
   if (filehash && filehash[0] && !p2ps_hash_normalize (hash, filehash) && !name[0])
     {
       g_set_error (error, P2PS_ERROR, P2PS_ERROR_FAILED,
-                   "\"%.80s\" is no SHA-256: 64 hex digits are.", filehash);
+                   _ ("\"%s\" is no SHA-256: 64 hex digits are."), filehash);
       return NULL;
     }
   if (!name[0] && !hash[0])
     {
       g_set_error_literal (error, P2PS_ERROR, P2PS_ERROR_FAILED,
-                           "Name a file or give its SHA-256.");
+                           _ ("Name a file or give its SHA-256."));
       return NULL;
     }
   g_autoptr (P2psQuery) query = new_query (name, hash);

@@ -7,6 +7,9 @@
 
 #include "engine/peer-address.h"
 
+#include "config-build.h"
+
+#include <glib/gi18n-lib.h>
 #include <string.h>
 
 #include "core/limits.h"
@@ -16,8 +19,8 @@ static void
 refuse (GTask *task, const char *text)
 {
   g_task_return_new_error (task, P2PS_ERROR, P2PS_ERROR_FAILED,
-                           "\"%.80s\" is not an address: write HOST:PORT with a port from %d to "
-                           "65535, for example 192.168.1.20:8081.",
+                           _ ("\"%s\" is not an address: write HOST:PORT with a port from %d to "
+                              "65535, for example 192.168.1.20:8081."),
                            text, P2PS_MIN_PORT);
   g_object_unref (task);
 }
@@ -33,7 +36,7 @@ resolved_cb (GObject *source, GAsyncResult *result, gpointer data)
   if (!found)
     {
       g_task_return_new_error (task, P2PS_ERROR, P2PS_ERROR_NOT_FOUND,
-                               "The host could not be found: %s", error->message);
+                               _ ("The host could not be found: %s"), error->message);
       g_error_free (error);
       return;
     }
@@ -43,7 +46,7 @@ resolved_cb (GObject *source, GAsyncResult *result, gpointer data)
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_new_error (task, P2PS_ERROR, P2PS_ERROR_NOT_FOUND,
-                             "The host's address %s can't be used.", host);
+                             _ ("The host's address %s can't be used."), host);
 }
 
 /* The callback may be NULL. */

@@ -10,6 +10,7 @@
 #include "engine/keyed-list.h"
 
 #define MAX_RECORDS 1000
+#define MAX_OWN 200       /* of them */
 #define TELL_INTERVAL 250 /* milliseconds */
 
 struct _P2psQueryRecord
@@ -175,6 +176,7 @@ struct _P2psQueryLog
 {
   GObject parent_instance;
   P2psKeyedList *records; /* oldest first */
+  guint n_own;
 };
 
 static void list_model_init (GListModelInterface *iface);
@@ -247,6 +249,23 @@ p2ps_query_log_new (void)
   return g_object_new (P2PS_TYPE_QUERY_LOG, NULL);
 }
 
+/* Others may ask as much as they like: they don't drive the own queries out. */
+static void
+drop_oldest (P2psQueryLog *log)
+{
+  P2psQueryRecord *oldest = NULL;
+
+  for (guint i = 0; !oldest; i++)
+    {
+      P2psQueryRecord *record = p2ps_keyed_list_nth (log->records, i);
+      if (record->own == (log->n_own > MAX_OWN))
+        oldest = record;
+    }
+  log->n_own -= oldest->own ? 1 : 0;
+  g_autofree char *qid = g_strdup (oldest->qid);
+  p2ps_keyed_list_remove (log->records, qid);
+}
+
 /* A query that began here (own) or that was handled here for another node, from now. */
 void
 p2ps_query_log_add (P2psQueryLog *log, const P2psQuery *query, gboolean own)
@@ -255,12 +274,9 @@ p2ps_query_log_add (P2psQueryLog *log, const P2psQuery *query, gboolean own)
     return;
   g_autoptr (P2psQueryRecord) record = record_new (query, own);
   p2ps_keyed_list_add (log->records, query->qid, record);
+  log->n_own += own ? 1 : 0;
   if (p2ps_keyed_list_get_size (log->records) > MAX_RECORDS)
-    {
-      P2psQueryRecord *oldest = p2ps_keyed_list_nth (log->records, 0);
-      g_autofree char *qid = g_strdup (oldest->qid);
-      p2ps_keyed_list_remove (log->records, qid);
-    }
+    drop_oldest (log);
 }
 
 /* A response to the query with the hit's qid; ignored when that is no longer in the log. */

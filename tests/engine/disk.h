@@ -3,6 +3,7 @@
 
 /* For the tests of the store and the library: waiting for results, and folders that go away. */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
@@ -75,7 +76,8 @@ remove_tree (const char *path)
           remove_tree (child);
         }
     }
-  g_assert_cmpint (g_remove (path), ==, 0);
+  /* A database that is being closed takes its own files away. */
+  g_assert_true (g_remove (path) == 0 || errno == ENOENT);
 }
 
 static inline char *

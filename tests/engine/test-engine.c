@@ -255,6 +255,8 @@ test_peers (void)
     g_assert_cmpint (add_peer (a, bad[i]), ==, 0);
   g_autofree char *text = g_strdup_printf ("127.0.0.1:%u", p2ps_engine_get_port (b->engine));
   g_autofree char *named = g_strdup_printf ("localhost:%u", p2ps_engine_get_port (b->engine));
+  g_autofree char *itself = g_strdup_printf ("127.0.0.1:%u", p2ps_engine_get_port (a->engine));
+  g_assert_cmpint (add_peer (a, itself), ==, 0);
   g_assert_cmpint (add_peer (a, text), ==, 1);
   GListModel *peers = p2ps_engine_get_peers (a->engine);
   g_assert_cmpuint (g_list_model_get_n_items (peers), ==, 1);
@@ -416,12 +418,20 @@ test_dropped (void)
 
   node_start (node);
   p2ps_engine_search (node->engine, "word", NULL);
-  gpointer engine = node->engine;
+  gpointer engine = node->engine, store = node->engine->store;
   g_object_add_weak_pointer (engine, &engine);
+  g_object_add_weak_pointer (store, &store);
   g_object_unref (node->engine);
   node->engine = NULL;
   loop_empty ();
   g_assert_null (engine);
+  /* What the store's threads were asked for before is still done. */
+  for (guint i = 0; i < 5000 && store; i++)
+    {
+      loop_empty ();
+      g_usleep (1000);
+    }
+  g_assert_null (store);
   node_free (node);
 
   g_autofree char *never = g_build_filename (g_get_tmp_dir (), "p2ps-never", NULL);

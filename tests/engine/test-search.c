@@ -416,15 +416,19 @@ test_log (void)
       g_snprintf (qid, sizeof qid, "00000000-0000-4000-8000-%012x", i);
       g_autoptr (P2psQuery) query = p2ps_query_new (qid, "a\nname", HASH);
       query->origin = holder;
-      p2ps_query_log_add (log, query, i % 2 == 0);
-      p2ps_query_log_add (log, query, i % 2 == 0); /* a duplicate is no news */
+      p2ps_query_log_add (log, query, i < 250);
+      p2ps_query_log_add (log, query, i < 250); /* a duplicate is no news */
     }
   loop_start_measuring ();
   LOOP_WAIT_FOR (g_list_model_get_n_items (model) == 1000);
   g_autoptr (P2psQueryRecord) newest = g_list_model_get_item (model, 0);
   g_autoptr (P2psQueryRecord) oldest = g_list_model_get_item (model, 999);
   g_assert_cmpstr (p2ps_query_record_get_qid (newest), ==, qid);
-  g_assert_cmpstr (p2ps_query_record_get_qid (oldest), ==, "00000000-0000-4000-8000-0000000000c8");
+  /* The last 200 own ones (50 to 249), then the last 800 of others (400 to 1199). */
+  g_assert_cmpstr (p2ps_query_record_get_qid (oldest), ==, "00000000-0000-4000-8000-000000000032");
+  g_assert_nonnull (p2ps_query_log_get (log, "00000000-0000-4000-8000-0000000000f9"));
+  g_assert_null (p2ps_query_log_get (log, "00000000-0000-4000-8000-00000000018f"));
+  g_assert_nonnull (p2ps_query_log_get (log, "00000000-0000-4000-8000-000000000190"));
   g_assert_null (strchr (p2ps_query_record_get_text (newest), '\n'));
   g_assert_false (p2ps_query_record_get_own (newest));
   g_assert_null (p2ps_query_log_get (log, "00000000-0000-4000-8000-000000000001"));
