@@ -18,7 +18,6 @@
 #include "engine/error.h"
 
 #define P2PS_SPEED_SAMPLES 20           /* of the speed: ticks of 200 ms, 4 s */
-#define LOCAL_RETRY (15 * P2PS_SECOND)  /* a full disk, a folder that can't be written */
 #define SEARCH_AGAIN (60 * P2PS_SECOND) /* while sources are known but none works */
 #define MAX_SOURCES 64
 
@@ -203,7 +202,7 @@ take_result (P2psDownload *download, P2psDownloadSource *asked, P2psFetchResult 
     }
   if (is_local_problem (result))
     {
-      download->blocked_until = now + LOCAL_RETRY;
+      download->blocked_until = now + p2ps_downloads_get_disk_retry_time (download->queue);
       p2ps_download_set_reason (download, result->error->message);
       /* The folder may have been unmounted or replaced: it is opened anew. */
       p2ps_download_close_part (download);

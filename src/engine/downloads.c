@@ -15,6 +15,7 @@
 
 #define DEFAULT_MAX_ACTIVE 3
 #define TICK_MILLISECONDS 200
+#define DISK_RETRY_TIME (15 * P2PS_SECOND)
 #define MAX_IDLE_PARTS 16 /* open part files of downloads that wait */
 #define STOP_TIME (2 * G_TIME_SPAN_SECOND)
 
@@ -34,6 +35,7 @@ struct _P2psDownloads
   P2psDownloadCounters counters;
   guint64 seed;
   gint64 stall_time;
+  gint64 disk_retry_time;
   guint max_active;
   gboolean loading;
   gboolean stopped;
@@ -339,6 +341,19 @@ p2ps_downloads_set_stall_time (P2psDownloads *downloads, gint64 microseconds)
   downloads->stall_time = microseconds;
 }
 
+/* How long after a full disk or an unusable folder it is tried again. */
+void
+p2ps_downloads_set_disk_retry_time (P2psDownloads *downloads, gint64 microseconds)
+{
+  downloads->disk_retry_time = microseconds;
+}
+
+gint64
+p2ps_downloads_get_disk_retry_time (P2psDownloads *downloads)
+{
+  return downloads->disk_retry_time;
+}
+
 static void
 take_record (P2psDownloads *downloads, const P2psDownloadRecord *record)
 {
@@ -575,6 +590,7 @@ p2ps_downloads_init (P2psDownloads *downloads)
   downloads->leaving = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   downloads->max_active = DEFAULT_MAX_ACTIVE;
   downloads->stall_time = P2PS_SOCKET_TIMEOUT_SECONDS * P2PS_SECOND;
+  downloads->disk_retry_time = DISK_RETRY_TIME;
   downloads->seed = (guint64)g_random_int () << 32 | g_random_int ();
 }
 
