@@ -164,6 +164,25 @@ serve_half (Connection *connection)
 }
 
 static void
+serve_with_pause (Connection *connection)
+{
+  BadServer *server = connection->server;
+  gsize start = MAX (connection->start, 0), half = (server->length - start) / 2;
+  gboolean held = TRUE;
+
+  send_head (connection, server->length);
+  send_bytes (connection, server->data + start, half);
+  while (held && !server->ended)
+    {
+      poll (NULL, 0, 5);
+      g_mutex_lock (&server->lock);
+      held = server->mode == SERVE_HOLD;
+      g_mutex_unlock (&server->lock);
+    }
+  send_bytes (connection, server->data + start + half, server->length - start - half);
+}
+
+static void
 serve_padded (Connection *connection, int said, int sent)
 {
   BadServer *server = connection->server;
@@ -205,6 +224,9 @@ serve (Connection *connection)
     case SERVE_SLOW:
       serve_well (connection);
       break;
+    case SERVE_HOLD:
+      serve_with_pause (connection);
+      break;
     case SERVE_CHUNKED:
       serve_chunked (connection);
       break;
@@ -220,6 +242,12 @@ serve (Connection *connection)
         serve_well (connection);
       else
         serve_half (connection);
+      break;
+    case SERVE_CUT_SECOND:
+      if (connection->number == 2)
+        serve_half (connection);
+      else
+        serve_well (connection);
       break;
     case SERVE_CUT:
       serve_half (connection);

@@ -8,16 +8,17 @@ G_BEGIN_DECLS
 /* A source for download tests, with threads and raw sockets: what it does wrong is its mode. */
 typedef enum
 {
-  SERVE_WELL,     /* ranges, Content-Length */
-  SERVE_CLASSIC,  /* no ranges: always 200 and everything */
-  SERVE_CHUNKED,  /* no Content-Length */
-  SERVE_HTTP10,   /* neither: the end of the connection is the end */
-  SERVE_LIES,     /* one byte is wrong */
-  SERVE_CUT,      /* Content-Length is right, the connection ends at half */
-  SERVE_CUT_ONCE, /* ... the first time */
-  SERVE_SHORT,    /* says and sends ten bytes less */
-  SERVE_LONG,     /* says and sends ten bytes more */
-  SERVE_EXTRA,    /* Content-Length is right, more bytes follow */
+  SERVE_WELL,       /* ranges, Content-Length */
+  SERVE_CLASSIC,    /* no ranges: always 200 and everything */
+  SERVE_CHUNKED,    /* no Content-Length */
+  SERVE_HTTP10,     /* neither: the end of the connection is the end */
+  SERVE_LIES,       /* one byte is wrong */
+  SERVE_CUT,        /* Content-Length is right, the connection ends at half */
+  SERVE_CUT_ONCE,   /* ... the first time */
+  SERVE_CUT_SECOND, /* ... the second time */
+  SERVE_SHORT,      /* says and sends ten bytes less */
+  SERVE_LONG,       /* says and sends ten bytes more */
+  SERVE_EXTRA,      /* Content-Length is right, more bytes follow */
   SERVE_REDIRECT,
   SERVE_ENDLESS,     /* no length, no end */
   SERVE_ENDLESS_1XX, /* 100 Continue, again and again */
@@ -33,6 +34,7 @@ typedef enum
   SERVE_BUSY_ONCE,
   SERVE_NOT_FOUND,
   SERVE_ERROR, /* 500 */
+  SERVE_HOLD,  /* well, but the second half only after the mode was changed */
   SERVE_SLOW,  /* well, 64 KiB each 5 ms */
 } ServeMode;
 
