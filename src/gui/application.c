@@ -109,6 +109,18 @@ start_control (P2psApplication *self)
     }
 }
 
+/* The configuration holds addresses only: peers that are known by name are looked up now. */
+static void
+add_named_peers (P2psApplication *self)
+{
+  g_auto (GStrv) peers = g_settings_get_strv (self->settings, "peers");
+  P2psAddress address;
+
+  for (guint i = 0; peers[i] != NULL; i++)
+    if (!p2ps_address_parse (&address, peers[i]))
+      p2ps_engine_add_peer_async (self->engine, peers[i], NULL, NULL);
+}
+
 static void
 start_node (P2psApplication *self)
 {
@@ -119,6 +131,7 @@ start_node (P2psApplication *self)
   if (p2ps_engine_start (self->engine, config, &error))
     {
       set_trouble (self, NULL);
+      add_named_peers (self);
       if (self->control == NULL)
         start_control (self);
       return;

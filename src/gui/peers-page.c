@@ -35,15 +35,11 @@ static void
 remove_peer (P2psPeersPage *self, P2psPeer *peer)
 {
   g_autofree char *address = NULL;
-  g_autofree char *message = NULL;
 
-  if (peer == NULL || self->engine == NULL)
+  if (peer == NULL)
     return;
   address = p2ps_address_to_string (p2ps_peer_get_address (peer));
-  p2ps_engine_remove_peer (self->engine, address);
-  /* Translators: %s is the address of a peer */
-  message = g_strdup_printf (_ ("%s removed"), address);
-  gtk_widget_activate_action (GTK_WIDGET (self), "win.tell", "s", message);
+  gtk_widget_activate_action (GTK_WIDGET (self), "win.remove-peer", "s", address);
 }
 
 /* The Delete key. */

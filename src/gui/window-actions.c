@@ -11,6 +11,7 @@
 
 #include "gui/add-peer.h"
 #include "gui/preferences.h"
+#include "gui/settings.h"
 
 static void
 search_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
@@ -28,6 +29,20 @@ static void
 add_peer_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 {
   p2ps_add_peer_present (user_data);
+}
+
+/* From the table and from the settings: else it would be back at the next start. */
+static void
+remove_peer_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
+{
+  P2psWindow *window = user_data;
+  const char *address = g_variant_get_string (parameter, NULL);
+  /* Translators: %s is the address of a peer */
+  g_autofree char *message = g_strdup_printf (_ ("%s removed"), address);
+
+  p2ps_settings_remove_peer (p2ps_window_get_settings (window), address);
+  p2ps_engine_remove_peer (p2ps_window_get_engine (window), address);
+  p2ps_window_tell (window, message);
 }
 
 static void
@@ -54,11 +69,9 @@ tell_cb (GSimpleAction *action, GVariant *parameter, gpointer user_data)
 }
 
 static const GActionEntry actions[] = {
-  { "search", search_cb },
-  { "page", page_cb, "s" },
-  { "add-peer", add_peer_cb },
-  { "preferences", preferences_cb },
-  { "clear-finished", clear_finished_cb },
+  { "search", search_cb },           { "page", page_cb, "s" },
+  { "add-peer", add_peer_cb },       { "remove-peer", remove_peer_cb, "s" },
+  { "preferences", preferences_cb }, { "clear-finished", clear_finished_cb },
   { "tell", tell_cb, "s" },
 };
 
@@ -66,7 +79,8 @@ static const GActionEntry actions[] = {
 void
 p2ps_window_update_actions (P2psWindow *window)
 {
-  static const char *const need_node[] = { "search", "page", "add-peer", "clear-finished" };
+  static const char *const need_node[]
+      = { "search", "page", "add-peer", "remove-peer", "clear-finished" };
   gboolean running = p2ps_window_get_trouble (window) == NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS (need_node); i++)

@@ -138,6 +138,10 @@ class Peers(ui.Test):
                                    if n.get_description() == 'Remove ' + address), 'remove')
         act(remove)
         wait(lambda: not window.row('Peers', address), 'removed')
+        keys('ctrl+comma')  # and it is no longer one of the known peers
+        preferences = wait(lambda: next(n for n in ui.children(window.app())
+                                        if find(n, 'label', 'Known Peers')), 'preferences')
+        self.assertNotIn(address, names(preferences))
 
 
 class Preferences(ui.Test):
