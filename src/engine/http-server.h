@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-/* The guarded front: a SoupServer behind our own GSocketService. Whatever comes over a socket meets
+/* The guarded front: a SoupServer behind our own accept loop. Whatever comes over a socket meets
  * the caps, time-outs and checks of docs/protocol.md here; a handler sees only requests that are
  * well-formed HTTP, small and complete. One server listens on a TCP address (IPv4 or IPv6) or on a
  * unix socket; the peer API and the control API are two servers. */
