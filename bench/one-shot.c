@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static char request[65536];
 static size_t request_length;
 static int epoll_fd;
 static float samples[MAX_SAMPLES];
-static size_t n_samples, n_failed;
+static size_t n_samples, n_limited, n_failed;
 
 static double
 now (void)
@@ -65,10 +66,13 @@ static void
 finish (Client *client)
 {
   /* "HTTP/1.1 2xx" */
-  if (client->received < 12 || client->status[9] != '2')
+  bool limited = memcmp (client->status + 9, "429", 3) == 0;
+
+  if (client->received < 12 || (client->status[9] != '2' && !limited))
     n_failed++;
   else if (n_samples < MAX_SAMPLES)
     samples[n_samples++] = (now () - client->began) * 1e6;
+  n_limited += limited;
   close (client->fd);
   begin (client);
 }
@@ -138,8 +142,8 @@ main (int argc, char **argv)
     }
   end = now ();
   qsort (samples, n_samples, sizeof *samples, compare);
-  printf ("%.0f %.0f %.0f %zu\n", n_samples / (end - begun),
+  printf ("%.0f %.0f %.0f %zu %zu\n", n_samples / (end - begun),
           n_samples > 0 ? samples[n_samples / 2] : 0.0,
-          n_samples > 0 ? samples[n_samples * 99 / 100] : 0.0, n_failed);
+          n_samples > 0 ? samples[n_samples * 99 / 100] : 0.0, n_limited, n_failed);
   return 0;
 }

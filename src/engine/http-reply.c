@@ -27,12 +27,19 @@ get_date (void)
   return date;
 }
 
+/* libsoup's list is older than RFC 6585. */
+static const char *
+get_phrase (guint status)
+{
+  return status == 429 ? "Too Many Requests" : soup_status_get_phrase (status);
+}
+
 GString *
 p2ps_http_reply_begin (guint status)
 {
   GString *reply = g_string_sized_new (512);
 
-  g_string_printf (reply, "HTTP/1.1 %u %s\r\n", status, soup_status_get_phrase (status));
+  g_string_printf (reply, "HTTP/1.1 %u %s\r\n", status, get_phrase (status));
   p2ps_http_reply_header (reply, "Date", get_date ());
   p2ps_http_reply_header (reply, "Connection", "close");
   /* No browser is to guess that a shared file is a page or a script of this node. */

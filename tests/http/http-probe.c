@@ -160,6 +160,8 @@ handler (P2psHttpRequest *request, gpointer user_data)
                                  p2ps_http_request_get_source (request)));
   else if (g_str_has_prefix (path, "/download/"))
     serve_file (request, path + strlen ("/download/"));
+  else if (g_str_equal (path, "/limited"))
+    p2ps_http_request_reply_error (request, 429, "Too many queries.");
   else if (!g_str_equal (path, "/forgotten"))
     p2ps_http_request_reply_error (request, 404, "There is no such \"call\".");
 }

@@ -253,6 +253,10 @@ class GuardTest(unittest.TestCase):
         self.assertEqual((reply.status, reply.body, reply.headers['content-length']),
                          (200, b'', '0'))
 
+    def test_phrases(self):
+        """As every client shows them."""
+        self.assertTrue(self.probe.get('/limited').data.startswith(b'HTTP/1.1 429 Too Many Req'))
+
     def test_not_modified(self):
         etag = f'"{hashlib.sha256(b"file.bin").hexdigest()}"'
         for tags in (etag, 'W/' + etag, f'"x", {etag}', '*'):
@@ -336,6 +340,19 @@ class GuardTest(unittest.TestCase):
             wait_until(lambda: self.probe.state()['held'], 'the request to be held')
             self.assertEqual(self.probe.get('/held').body, b'released')
             self.assertEqual(Reply(read_all(client)).status, 200)
+
+    def test_answer_reaches_who_still_sends(self):
+        """Closing at once would answer the rest with a reset, which destroys the answer on its way
+        to many a client."""
+        post = f'POST /echo HTTP/1.1\r\n{HOST}{JSON}'
+        for request, status in ((f'{post}Content-Length: 50000\r\n\r\n', 413),
+                                (f'GET /ping HTTP/1.1\r\n{HOST}\r\nGET /pi', 200)):
+            with self.probe.connect() as client:
+                client.sendall(request.encode() + b'x' * 50000)
+                data = b''
+                while part := client.recv(65536):  # a reset is an error here
+                    data += part
+                self.assertEqual(Reply(data).status, status)
 
     def test_large_answer_from_memory(self):
         self.assertEqual(len(self.probe.get('/big?n=20000000').body), 20000000)
