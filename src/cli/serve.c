@@ -14,7 +14,6 @@
 #include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* More than the node's caps add up to; a listener that runs out of descriptors is no listener. */
@@ -69,7 +68,6 @@ set_limits (void)
 {
   struct rlimit limit;
 
-  umask (077);
   /* An arena a thread, each with its own slack, is most of what an idle node would weigh. */
   mallopt (M_ARENA_MAX, 2);
   mallopt (M_TRIM_THRESHOLD, 256 * 1024);

@@ -12,7 +12,10 @@
 #include "engine/error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gi18n-lib.h>
+#include <glib/gstdio.h>
+#include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 10000
 
@@ -74,6 +77,18 @@ finalize_statement (gpointer statement)
   sqlite3_finalize (statement);
 }
 
+/* Who this node is, knows and fetches is nobody else's business, whatever the umask says: SQLite
+ * gives what it makes beside the file the file's mode. Another error than "it is there" comes up
+ * again when SQLite opens it. */
+static void
+make_private (const char *path)
+{
+  int fd = g_open (path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+  if (fd >= 0)
+    close (fd);
+}
+
 /* Opens or makes the file; says nothing about the schema.
  *
  * Returns: (transfer full): or NULL: DATABASE, NO_SPACE */
@@ -85,6 +100,7 @@ p2ps_db_open (const char *path, GError **error)
   int code;
 
   db->statements = g_hash_table_new_full (g_direct_hash, g_direct_equal, NULL, finalize_statement);
+  make_private (path);
   code = sqlite3_open_v2 (path, &db->sqlite,
                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
   if (code != SQLITE_OK)

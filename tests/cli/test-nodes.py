@@ -74,6 +74,9 @@ class Test(nodes.Case):
         done = a.cli('get', '--output', out, nodes.sha256(b'content'), status=0)
         self.assertEqual(done.stdout, str(out / 'only by hash.txt') + '\n')
         self.assertEqual((out / 'only by hash.txt').read_bytes(), b'content')
+        umask = os.umask(0)
+        os.umask(umask)
+        self.assertEqual((out / 'only by hash.txt').stat().st_mode & 0o777, 0o666 & ~umask)
         # again: it is there, nothing is fetched
         sent = c.json('stats')['transfers']['bytes_sent']
         self.assertEqual(a.cli('get', '--output', out, nodes.sha256(b'content'), status=0).stdout,

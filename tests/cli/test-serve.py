@@ -76,11 +76,15 @@ class Test(nodes.Case):
         self.refuse(node, node.state)
 
     def test_modes(self):
-        node = self.node('a')
+        """The state is private whatever the umask says; what is downloaded is as the umask says."""
+        node = self.node('a', start=False).start(umask=0o022)
         self.assertEqual(stat.S_IMODE(node.state.stat().st_mode), 0o700)
         socket_mode = (node.state / 'control.sock').stat().st_mode
         self.assertTrue(stat.S_ISSOCK(socket_mode))
         self.assertEqual(stat.S_IMODE(socket_mode), 0o600)
+        node.stop()
+        node.start(umask=0)
+        self.assertIn('p2pshare.db', os.listdir(node.state))
         for path in node.state.iterdir():
             self.assertEqual(path.stat().st_mode & 0o077, 0, path)
 
@@ -209,10 +213,10 @@ class Test(nodes.Case):
                     self.assertTrue(answer['error'])
 
     def test_starts_fast(self):
-        """The bound is ten times what it takes here, for slow machines."""
+        """It takes 0.02 s; the bound is for machines that do much else."""
         began = time.monotonic()
         self.node('a')
-        self.assertLess(time.monotonic() - began, 1 if nodes.SANITIZED == 10 else 10)
+        self.assertLess(time.monotonic() - began, 5)
 
 
 if __name__ == '__main__':
