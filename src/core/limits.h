@@ -55,7 +55,7 @@
 #define P2PS_EXCESS_PER_NEIGHBOUR 1 /* a second */
 #define P2PS_EXCESS_BURST 50
 #define P2PS_FORWARDS_PER_SECOND 20
-#define P2PS_MAX_FORWARDS_WAITING 64 /* 3 s: what waits longer is too late */
+#define P2PS_MAX_FORWARDS_WAITING 64        /* 3 s: what waits longer is too late */
 #define P2PS_MAX_OUTBOX 24                  /* queries that wait for one neighbour */
 #define P2PS_STRANGER_QUERIES_PER_SECOND 20 /* from callers that are no peers, all together */
 #define P2PS_STRANGER_QUERIES_BURST 40

@@ -324,13 +324,19 @@ handle_peers (P2psNode *node, P2psMember *member, const P2psMessage *reply)
 }
 
 static void
-handle_failure (P2psNode *node, P2psMember *member, P2psPurpose purpose, P2psOutcome outcome)
+handle_failure (P2psNode *node, P2psMember *member, P2psPurpose purpose, gint64 sent_at,
+                P2psOutcome outcome)
 {
   /* A refused query says nothing about life: the peer answered. */
   if (outcome == P2PS_OUTCOME_DENIED && (purpose == P2PS_FOR_QUERY || purpose == P2PS_FOR_HITS))
     return;
-  member->failures++;
-  member->refusals = outcome == P2PS_OUTCOME_REFUSED ? member->refusals + 1 : 0;
+  /* Requests that were under way together fail together: that is one failure. */
+  if (sent_at >= member->failed || member->failures == 0)
+    {
+      member->failures++;
+      member->refusals = outcome == P2PS_OUTCOME_REFUSED ? member->refusals + 1 : 0;
+      member->failed = node->now;
+    }
   if (outcome == P2PS_OUTCOME_NONSENSE)
     p2ps_member_blame (node, member, 5);
   if (p2ps_member_is_banned (node, member))
@@ -373,7 +379,7 @@ p2ps_liveness_sent (P2psNode *node, const P2psAddress *to, P2psPurpose purpose, 
     }
   if (outcome != P2PS_OUTCOME_REPLY)
     {
-      handle_failure (node, member, purpose, outcome);
+      handle_failure (node, member, purpose, sent_at, outcome);
       return;
     }
 

@@ -170,7 +170,7 @@ add (P2psNode *node, const P2psAddress *address, GPtrArray *table)
   member->tabled = table == node->membership->peers;
   member->next = P2PS_NEVER;
   member->pinged = member->joined_at = member->asked = P2PS_LONG_AGO;
-  member->banned = P2PS_LONG_AGO;
+  member->banned = member->failed = P2PS_LONG_AGO;
   member->in.full = member->out.full = member->duplicates.full = member->excess.full
       = P2PS_LONG_AGO;
   g_queue_init (&member->outbox);

@@ -20,6 +20,7 @@ typedef struct
   gint64 pinged;    /* the last ping to it, P2PS_LONG_AGO = never */
   gint64 joined_at; /* the last JOIN to it */
   gint64 asked;     /* the last GET_PEERS to it */
+  gint64 failed;    /* when a failure was counted last */
   guint failures;   /* in a row */
   guint refusals;   /* in a row */
   guint retries;    /* while it is inactive */

@@ -21,7 +21,7 @@ typedef struct
 
 P2psMemory *p2ps_memory_new (void);
 void p2ps_memory_free (P2psMemory *memory);
-P2psSeen *p2ps_memory_find (P2psMemory *memory, gint64 now, const P2psQuery *query,
-                            P2psQueryKey *key);
+P2psSeen *
+p2ps_memory_find (P2psMemory *memory, gint64 now, const P2psQuery *query, P2psQueryKey *key);
 P2psSeen *p2ps_memory_add (P2psMemory *memory, gint64 now, const P2psQueryKey *key);
 guint p2ps_memory_get_size (P2psMemory *memory);

@@ -155,7 +155,18 @@ test_sleep_evicts_nobody (void)
   rig->now += 3600 * P2PS_SECOND;
   rig_advance (rig, 30 * P2PS_SECOND);
   g_assert_cmpuint (p2ps_node_count_active (rig->node), ==, 2);
-  g_assert_cmpint (rig_state (rig, A), ==, P2PS_PEER_ACTIVE);
+  /* Not even when the first request after it is lost. */
+  rig->now += 3600 * P2PS_SECOND;
+  rig_manner (rig, A, RIG_SILENT);
+  rig_advance (rig, P2PS_SECOND);
+  rig_manner (rig, A, RIG_OURS);
+  rig_forget (rig);
+  for (int i = 0; i < 40; i++)
+    {
+      rig_advance (rig, P2PS_SECOND / 4);
+      g_assert_cmpint (rig_state (rig, A), ==, P2PS_PEER_ACTIVE);
+    }
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_PING, A), >=, 1);
 }
 
 static void
@@ -525,6 +536,28 @@ test_discovery (void)
     g_assert_cmpuint (rig_count (rig, 0, bad[i]), ==, 0);
 }
 
+/* Of one list at most 8 are taken, however many are wanted. */
+static void
+test_taken_of_one_list (void)
+{
+  P2psNodeConfig config = { .self = { "10.0.0.1", 8081 }, .wanted_peers = 100, .seed = 1 };
+  g_autoptr (Rig) rig = rig_new_full (&config);
+
+  for (guint i = 0; i < 30; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("10.0.2.%u:8081", i + 1);
+      P2psAddress address = rig_address (text);
+
+      g_array_append_val (rig->peers_reply, address);
+    }
+  make_peer (rig, A, RIG_OURS);
+  rig_advance (rig, 13 * P2PS_SECOND);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_GET_PEERS, A), ==, 1);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_PING, NULL)
+                        - rig_count (rig, P2PS_MESSAGE_PING, A),
+                    ==, P2PS_MAX_PEERS_TAKEN);
+}
+
 /* With fewer than 3 active the known ones are asked more often, and the inactive tried at once. */
 static void
 test_few_active (void)
@@ -736,6 +769,7 @@ main (int argc, char **argv)
   g_test_add_func ("/membership/get-peers", test_get_peers);
   g_test_add_func ("/membership/get-peers-scope-and-cap", test_get_peers_scope_and_cap);
   g_test_add_func ("/membership/discovery", test_discovery);
+  g_test_add_func ("/membership/taken-of-one-list", test_taken_of_one_list);
   g_test_add_func ("/membership/few-active", test_few_active);
   g_test_add_func ("/membership/unknown-to-a-peer", test_unknown_to_a_peer);
   g_test_add_func ("/membership/caps", test_caps);

@@ -715,6 +715,13 @@ test_forged_origin (void)
     }
   g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_PING, STRANGER), ==, 1);
   g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_QUERY_HIT, STRANGER), ==, 0);
+  /* Then it is tried again, and if somebody is there now it is no longer closed. */
+  rig_advance (rig, 30 * P2PS_SECOND);
+  rig_manner (rig, STRANGER, RIG_OURS);
+  rig_query (rig, "10.0.0.2", relayed (9000, STRANGER, A, 5, 10));
+  rig_found (rig, rig->lookups->len - 1, 1);
+  rig_advance (rig, 5 * P2PS_SECOND);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_QUERY_HIT, STRANGER), ==, 1);
 }
 
 /* One that answers gets 6 answers a minute; the first failed delivery closes it. */
