@@ -268,6 +268,21 @@ p2ps_http_connection_write (P2psHttpConnection *self, const void *bytes, gsize l
   return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK) ? 0 : n;
 }
 
+/* The kernel's buffer holds megabytes of an answer: a slow reader may take from it for long before
+ * there is room for more. */
+static gboolean
+is_moving (P2psHttpConnection *self)
+{
+  int queued = 0;
+  gboolean moved;
+
+  if (self->fd < 0 || ioctl (self->fd, SIOCOUTQ, &queued) < 0)
+    return FALSE;
+  moved = queued != self->queued;
+  self->queued = queued;
+  return moved;
+}
+
 static void
 push (P2psHttpConnection *self)
 {
@@ -286,6 +301,7 @@ push (P2psHttpConnection *self)
         }
       if (n == 0)
         {
+          is_moving (self);
           wait_for (self, G_IO_OUT);
           return;
         }
@@ -396,21 +412,6 @@ p2ps_http_connection_upload (P2psHttpConnection *self, GBytes *head, P2psSharedF
   p2ps_uploader_add (p2ps_http_server_get_uploader (self->server), self->fd, head, file, first,
                      length, limits.idle_ms, upload_done_cb, p2ps_http_connection_ref (self));
   g_bytes_unref (head);
-}
-
-/* The kernel's buffer holds megabytes of an answer: a slow reader may take from it for long before
- * there is room for more. */
-static gboolean
-is_moving (P2psHttpConnection *self)
-{
-  int queued = 0;
-  gboolean moved;
-
-  if (self->fd < 0 || ioctl (self->fd, SIOCOUTQ, &queued) < 0)
-    return FALSE;
-  moved = queued != self->queued;
-  self->queued = queued;
-  return moved;
 }
 
 /* Called by the server's sweep. */

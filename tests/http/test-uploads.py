@@ -58,18 +58,37 @@ class UploadTest(FrontTest):
         self.assertEqual((after['uploads'] - state['uploads'], after['active']), (2, 0))
         self.check_unharmed(probe, descriptors, before)
 
+    def read_slowly(self, client, seconds):
+        """A little at a time. Returns how much, and how long it paused at most: on a busy machine
+        that may be longer than the server waits, and then a cut says nothing."""
+        received = 0
+        longest = 0
+        began = last = time.monotonic()
+        while last - began < seconds:
+            part = client.recv(64 << 10)
+            longest = max(longest, time.monotonic() - last)
+            last = time.monotonic()
+            if not part:
+                break
+            received += len(part)
+            time.sleep(0.05)
+        return received, longest
+
     def test_stalled_reader_of_memory(self):
         """An answer that is no file: dropped when nothing moves, not when little does."""
-        probe, descriptors, before = self.start('--idle-ms', '500')
-        client = probe.connect(receive_buffer=65536)
-        client.sendall(f'GET /big?n={8 << 20} HTTP/1.1\r\n{HOST}\r\n'.encode())
-        received = 0
-        for _ in range(12):
-            received += len(client.recv(64 << 10))
-            time.sleep(0.1)
-        self.assertEqual(probe.state()['connections'], 2)
-        self.assertGreater(received, 0)
-        wait_until(lambda: probe.state()['connections'] == 1, 'it to be dropped', 5)
+        probe, descriptors, before = self.start('--idle-ms', '700')
+        for _ in range(10):
+            client = probe.connect(receive_buffer=65536)
+            client.sendall(f'GET /big?n={8 << 20} HTTP/1.1\r\n{HOST}\r\n'.encode())
+            received, longest = self.read_slowly(client, 1.5)
+            connections = probe.state()['connections']
+            if longest < 0.3:
+                break
+            client.close()
+            wait_until(lambda: probe.state()['connections'] == 1, 'a quiet server')
+        self.assertEqual(connections, 2, longest)
+        self.assertLess(received, 8 << 20)
+        wait_until(lambda: probe.state()['connections'] == 1, 'it to be dropped')
         client.close()
         self.check_unharmed(probe, descriptors, before, 50000)
 
@@ -77,26 +96,23 @@ class UploadTest(FrontTest):
         probe, descriptors, before = self.start_with_file(16 << 20, '--idle-ms', '500')
         client = self.begin(probe)
         self.assertEqual(probe.state()['active'], 1)
-        wait_until(lambda: probe.descriptors() == descriptors, 'it to be dropped', 5)
+        wait_until(lambda: probe.descriptors() == descriptors, 'it to be dropped')
         self.assertEqual(probe.state()['active'], 0)
         client.close()
         self.check_unharmed(probe, descriptors, before)
 
     def test_slow_reader_is_served(self):
-        """Slower than the time-out, but never still."""
-        probe, descriptors, before = self.start_with_file(9 << 20, '--idle-ms', '400')
-        client = self.begin(probe)
-        received = 1
-        began = time.monotonic()
-        while received < 9 << 20:
-            part = client.recv(64 << 10)
-            self.assertTrue(part, f'cut after {received}')
-            received += len(part)
-            if time.monotonic() - began < 2:
-                time.sleep(0.1)
-        self.assertGreater(time.monotonic() - began, 1.5)
-        self.assertEqual(client.recv(1), b'')
-        client.close()
+        """Slower than the time-out, but never still: it gets all of the file."""
+        probe, descriptors, before = self.start_with_file(9 << 20, '--idle-ms', '700')
+        for _ in range(10):
+            client = self.begin(probe)
+            received, longest = self.read_slowly(client, 1.5)
+            rest = len(read_all(client))
+            client.close()
+            if longest < 0.3:
+                break
+        self.assertLess(received, 8 << 20)
+        self.assertEqual(1 + received + rest, 9 << 20, longest)
         self.check_unharmed(probe, descriptors, before)
 
     def test_reader_leaves(self):
