@@ -31,7 +31,7 @@ static void
 tear_down (Fixture *fixture, gconstpointer data)
 {
   g_clear_object (&fixture->store);
-  remove_tree (fixture->dir);
+  await_that (remove_tree (fixture->dir)); /* threads may be closing the database yet */
   g_free (fixture->dir);
   g_free (fixture->path);
 }
