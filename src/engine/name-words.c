@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#define MAX_QUERY_WORDS 16
-
 static gboolean
 is_word_char (gunichar c)
 {
@@ -103,17 +101,19 @@ p2ps_name_words_get (const P2psNameWords *words, guint i)
 }
 
 /* How well `name` fits: whole words before beginnings, words side by side and in order before
- * scattered ones, short names before long ones.
+ * scattered ones, short names before long ones. `hits` (nullable) is an array of a count for each
+ * word of the query: it grows where the word is in the name.
  *
  * Returns: more is better; 0 when a word of the query is not in it at all */
 int
-p2ps_name_words_score (const P2psNameWords *query, const char *name)
+p2ps_name_words_score (const P2psNameWords *query, const char *name, guint *hits)
 {
   g_autoptr (P2psNameWords) words = p2ps_name_words_new (name);
   int score = 1000 - (int)MIN (words->n, 64u);
+  gboolean all = TRUE;
   guint expected = 0;
 
-  for (guint i = 0; i < MIN (query->n, MAX_QUERY_WORDS); i++)
+  for (guint i = 0; i < MIN (query->n, P2PS_MAX_QUERY_WORDS); i++)
     {
       const char *wanted = p2ps_name_words_get (query, i);
       int best = 0;
@@ -132,10 +132,13 @@ p2ps_name_words_score (const P2psNameWords *query, const char *name)
               at = j;
             }
         }
-      if (best == 0)
+      if (best > 0 && hits != NULL)
+        hits[i]++;
+      all = all && best > 0;
+      if (!all && hits == NULL)
         return 0;
       score += best;
       expected = at + 1;
     }
-  return score;
+  return all ? score : 0;
 }

@@ -5,6 +5,8 @@
 
 G_BEGIN_DECLS
 
+#define P2PS_MAX_QUERY_WORDS 16
+
 /* The words of a name or of a query: letters and digits, without case and accents. */
 typedef struct
 {
@@ -16,7 +18,7 @@ typedef struct
 P2psNameWords *p2ps_name_words_new (const char *text);
 void p2ps_name_words_free (P2psNameWords *words);
 const char *p2ps_name_words_get (const P2psNameWords *words, guint i);
-int p2ps_name_words_score (const P2psNameWords *query, const char *name);
+int p2ps_name_words_score (const P2psNameWords *query, const char *name, guint *hits);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (P2psNameWords, p2ps_name_words_free)
 

@@ -44,7 +44,7 @@ static const char *const migrations[] = {
   "CREATE INDEX file_offered ON file (offered) WHERE offered IS NOT NULL;"
   "CREATE VIRTUAL TABLE names USING fts5 (name, content='',"
   " columnsize=0,"
-  " tokenize='unicode61 remove_diacritics 2', prefix='2 3');",
+  " tokenize='unicode61 remove_diacritics 2', prefix='2 3 5');",
 };
 
 static void
@@ -207,13 +207,14 @@ p2ps_db_prepare (P2psDb *db, const char *sql, GError **error)
   return statement;
 }
 
-/* `row` tells whether there is one. At the end and on errors the statement is reset. */
+/* `row` tells whether there is one; it is FALSE at the end only, so that after a loop over all rows
+ * it says whether the loop has failed. At the end and on errors the statement is reset. */
 gboolean
 p2ps_db_step (P2psDb *db, sqlite3_stmt *statement, gboolean *row, GError **error)
 {
   int code = sqlite3_step (statement);
 
-  *row = code == SQLITE_ROW;
+  *row = code != SQLITE_DONE;
   if (code == SQLITE_ROW)
     return TRUE;
   if (code != SQLITE_DONE)

@@ -12,7 +12,7 @@
 
 /* Bounds of one search by words. A million matches can't all be ranked in a few milliseconds: the
  * first ones that the index gives are. */
-#define MAX_CANDIDATES 512
+#define MAX_CANDIDATES 128
 #define MAX_PLACES 64 /* of one content that are told */
 
 #define ROW                                                                     \
@@ -68,8 +68,14 @@ hash_to_binary (const char *hex, guint8 binary[P2PS_BINARY_HASH_SIZE])
 static void
 binary_to_hash (const guint8 *binary, char hex[P2PS_HASH_SIZE])
 {
+  static const char digits[] = "0123456789abcdef";
+
   for (int i = 0; i < P2PS_BINARY_HASH_SIZE; i++)
-    g_snprintf (hex + 2 * i, 3, "%02x", binary[i]);
+    {
+      hex[2 * i] = digits[binary[i] >> 4];
+      hex[2 * i + 1] = digits[binary[i] & 15];
+    }
+  hex[P2PS_HASH_SIZE - 1] = '\0';
 }
 
 static P2psFileRow *
@@ -214,28 +220,52 @@ compare_candidates (gconstpointer a, gconstpointer b)
   return order != 0 ? order : (x->row->id > y->row->id) - (x->row->id < y->row->id);
 }
 
+/* FTS5 reads the list of one word, or of a prefix that it has an index for, bit by bit; for any
+ * other prefix it first merges the lists of all words that begin so, which takes 10 ms when these
+ * are in every third name. So merging is kept for prefixes that are rare. */
 typedef enum
 {
-  STAGE_WORDS,  /* every word as it stands: what is meant most often, and cheap */
-  STAGE_ROUGH,  /* the first three characters of each, from the prefix index; the rest is checked */
-  STAGE_PREFIX, /* every word as the beginning of one */
-  N_STAGES
+  STAGE_ROUGH, /* the first few characters of each; the rest is checked here */
+  STAGE_WORDS, /* every word as it stands: the best matches, when there are very many */
+  STAGE_MIXED  /* whole prefixes, but for those that the rough stage has found to be common */
 } Stage;
+
+typedef struct
+{
+  P2psDb *db;
+  P2psNameWords *words;
+  GArray *found;                    /* of Candidate */
+  GHashTable *ids;                  /* set of gint64: of the files in found */
+  guint n_rough;                    /* names that the rough stage has looked at */
+  guint hits[P2PS_MAX_QUERY_WORDS]; /* in how many of them each word was */
+} WordSearch;
+
+/* The longest prefix that has an index of its own (store-db.c). */
+static glong
+rough_length (glong length)
+{
+  return length > 5 ? 5 : length == 4 ? 3 : length;
+}
+
+static gboolean
+is_rough (const WordSearch *self, Stage stage, guint word)
+{
+  return stage == STAGE_ROUGH || (stage == STAGE_MIXED && self->hits[word] * 8 > self->n_rough);
+}
 
 /* Only letters and digits are left in a word (name-words.c): quoting needs no escape. A single
  * letter is taken as a word of its own: as a beginning it would match nearly everything. */
 static char *
-match_text (const P2psNameWords *words, Stage stage)
+match_text (const WordSearch *self, Stage stage)
 {
   GString *text = g_string_new (NULL);
 
-  for (guint i = 0; i < words->n; i++)
+  for (guint i = 0; i < self->words->n; i++)
     {
-      const char *word = p2ps_name_words_get (words, i);
+      const char *word = p2ps_name_words_get (self->words, i);
       glong length = g_utf8_strlen (word, -1);
-      gsize n = stage == STAGE_ROUGH && length > 3
-                    ? (gsize)(g_utf8_offset_to_pointer (word, 3) - word)
-                    : strlen (word);
+      glong kept = is_rough (self, stage, i) ? rough_length (length) : length;
+      gsize n = (gsize)(g_utf8_offset_to_pointer (word, kept) - word);
 
       g_string_append_printf (text, "\"%.*s\"%s ", (int)n, word,
                               stage == STAGE_WORDS || length < 2 ? "" : "*");
@@ -243,52 +273,65 @@ match_text (const P2psNameWords *words, Stage stage)
   return g_string_free (text, FALSE);
 }
 
-static gboolean
-has_long_word (const P2psNameWords *words)
+/* Takes the file in if it matches; a rough stage's guesses must score. */
+static void
+consider (WordSearch *self, Stage stage, sqlite3_stmt *statement)
 {
-  for (guint i = 0; i < words->n; i++)
-    if (g_utf8_strlen (p2ps_name_words_get (words, i), -1) > 3)
-      return TRUE;
-  return FALSE;
+  gint64 id = sqlite3_column_int64 (statement, 0);
+  g_autofree char *name = p2ps_db_dup_text (statement, 2);
+  Candidate candidate = { 0 };
+
+  candidate.score
+      = p2ps_name_words_score (self->words, name, stage == STAGE_ROUGH ? self->hits : NULL);
+  if ((stage != STAGE_WORDS && candidate.score <= 0) || g_hash_table_contains (self->ids, &id))
+    return;
+  candidate.row = read_row (statement);
+  g_hash_table_add (self->ids, g_memdup2 (&id, sizeof id));
+  g_array_append_val (self->found, candidate);
 }
 
-/* Adds what one stage finds to `found`; a name that the stage only guessed at must also score. */
+/* `n_seen` is how many names the stage came by: fewer than MAX_CANDIDATES are all that there are.
+ */
 static gboolean
-run_stage (P2psDb *db, const P2psNameWords *words, Stage stage, GArray *found, GHashTable *ids,
-           GError **error)
+run_stage (WordSearch *self, Stage stage, guint *n_seen, GError **error)
 {
-  g_autofree char *text = match_text (words, stage);
+  g_autofree char *text = match_text (self, stage);
   gboolean more = TRUE;
   sqlite3_stmt *statement = p2ps_db_prepare (
-      db,
+      self->db,
       "SELECT f.id, d.path, f.name, f.offered, f.hash, f.size, f.mtime_ns, f.inode"
       " FROM (SELECT rowid AS id FROM names WHERE names MATCH ? LIMIT 8 * ?2) n"
       " CROSS JOIN file f ON f.id = n.id CROSS JOIN folder d ON d.id = f.folder"
       " WHERE d.gone IS NULL LIMIT ?2",
       error);
 
+  *n_seen = 0;
   if (statement == NULL)
     return FALSE;
   sqlite3_bind_text (statement, 1, text, -1, SQLITE_STATIC);
   sqlite3_bind_int (statement, 2, MAX_CANDIDATES);
-  while (p2ps_db_step (db, statement, &more, error) && more)
+  while (p2ps_db_step (self->db, statement, &more, error) && more)
     {
-      Candidate candidate = { 0 };
-      gint64 id = sqlite3_column_int64 (statement, 0);
-
-      if (g_hash_table_contains (ids, &id))
-        continue;
-      candidate.row = read_row (statement);
-      candidate.score = p2ps_name_words_score (words, candidate.row->name);
-      if (stage == STAGE_ROUGH && candidate.score <= 0)
-        {
-          p2ps_file_row_free (candidate.row);
-          continue;
-        }
-      g_hash_table_add (ids, g_memdup2 (&id, sizeof id));
-      g_array_append_val (found, candidate);
+      ++*n_seen;
+      consider (self, stage, statement);
     }
   return !more;
+}
+
+static gboolean
+run_stages (WordSearch *self, guint limit, GError **error)
+{
+  guint n_seen = 0;
+
+  if (!run_stage (self, STAGE_ROUGH, &self->n_rough, error))
+    return FALSE;
+  if (self->n_rough < MAX_CANDIDATES)
+    return TRUE; /* that was all */
+  if (!run_stage (self, STAGE_WORDS, &n_seen, error))
+    return FALSE;
+  if (self->found->len >= limit)
+    return TRUE;
+  return run_stage (self, STAGE_MIXED, &n_seen, error);
 }
 
 static gboolean
@@ -297,14 +340,14 @@ add_by_words (Contents *self, const char *text, GError **error)
   g_autoptr (P2psNameWords) words = p2ps_name_words_new (text);
   g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (Candidate));
   g_autoptr (GHashTable) ids = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+  WordSearch search = { .db = self->db, .words = words, .found = found, .ids = ids };
 
   if (words->n == 0)
     return TRUE;
+  words->n = MIN (words->n, P2PS_MAX_QUERY_WORDS);
   g_array_set_clear_func (found, candidate_clear);
-  for (Stage stage = STAGE_WORDS; stage < N_STAGES && found->len < self->limit; stage++)
-    if ((stage != STAGE_ROUGH || has_long_word (words))
-        && !run_stage (self->db, words, stage, found, ids, error))
-      return FALSE;
+  if (!run_stages (&search, self->limit, error))
+    return FALSE;
   g_array_sort (found, compare_candidates);
   for (guint i = 0; i < found->len && self->contents->len < self->limit; i++)
     if (!add_content (self, g_array_index (found, Candidate, i).row, error))
