@@ -87,7 +87,8 @@ def bench_large(program, temp, count):
 def bench_names(program, temp, count):
     result = ours(program, "names", count, os.path.join(temp, "names"))
     print(f"search by words among {count} names: p50 {result['p50_ms']:.2f} ms, "
-          f"p99 {result['p99_ms']:.2f} ms, {result['p99_cpu_ms']:.2f} ms of processor (goal <= 5), slowest {result['max_ms']:.2f} ms")
+          f"p99 {result['p99_ms']:.2f} ms, {result['p99_cpu_ms']:.2f} ms of processor "
+          f"(goal <= 5), slowest {result['max_ms']:.2f} ms")
     print(f"  filled in {result['fill']:.1f} s; memory {result['rss_kib'] / 1024:.1f} MiB; "
           "the most common words:")
     for word in result["worst"]:

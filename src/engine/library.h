@@ -14,13 +14,14 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (P2psLibrary, p2ps_library, P2PS, LIBRARY, GObject)
 
 /* Properties, all read-only and notified at most a few times a second:
- *   "files" (int64), "bytes" (int64), "scanning" (boolean), "scans" (uint64, finished sweeps),
- *   "last-scan-seconds" (double, how long the last sweep took), "to-hash" (int64, files waiting),
- *   "skipped" (int64), "notice" (string or NULL: the one thing that a person should know, e.g. a
- *   folder that is missing), "hashed" (uint64, files hashed since the start).
+ *   "files" (int64), "bytes" (int64), "scanning" (boolean: a sweep, or files to hash), "scans"
+ *   (uint64, finished sweeps), "last-scan-seconds" (double, how long the last sweep took),
+ *   "to-hash" (int64, files waiting), "hashed" (uint64, files hashed since the start), "skipped"
+ *   (int64), "notice" (string or NULL: what a person should know, e.g. a folder that is missing).
  * Read and write, for tests and slow machines: "sweep-interval" and "settle" (uint, milliseconds:
- * how long a file must be left alone before it is hashed), "max-watches" (uint, 0 = only sweep). Signal "changed":
- * the index has other files than before. */
+ *   how long a file must be left alone before it is hashed), "max-watches" (uint, 0 = only sweep).
+ *
+ * Signal "changed": the index has other files than before. */
 
 P2psLibrary *p2ps_library_new (P2psStore *store);
 void p2ps_library_set_folders (P2psLibrary *library, GPtrArray *folders, gboolean hidden,
