@@ -118,45 +118,45 @@ p2ps_http_connection_close (P2psHttpConnection *self)
 /* --- the way in --- */
 
 /* Sets head once it is complete and nothing is wrong with it. */
-static P2psRefusal
+static P2psHttpRefusal
 judge (P2psHttpConnection *self, const void *bytes, gsize length)
 {
   GByteArray *all = self->head_bytes;
   const gsize old = all->len;
   P2psHttpPolicy policy = { 0, self->source[0] == '\0' };
-  P2psRefusal refusal;
+  P2psHttpRefusal refusal;
   P2psHttpLimits limits;
 
   get_limits (self, &limits);
   policy.max_body = limits.max_body;
   g_byte_array_append (all, bytes, MIN (length, limits.max_headers + 1 - old));
   refusal = p2ps_http_head_scan ((char *)all->data, all->len, old, &self->head_length);
-  if (refusal != P2PS_REFUSAL_NONE)
+  if (refusal != P2PS_HTTP_REFUSAL_NONE)
     return refusal;
   if (self->head_length > limits.max_headers
       || (self->head_length == 0 && all->len > limits.max_headers))
-    return P2PS_REFUSAL_HEADERS_TOO_LARGE;
+    return P2PS_HTTP_REFUSAL_HEADERS_TOO_LARGE;
   if (self->head_length == 0)
-    return P2PS_REFUSAL_NONE;
+    return P2PS_HTTP_REFUSAL_NONE;
   refusal = p2ps_http_head_parse ((char *)all->data, self->head_length, &self->head);
-  if (refusal != P2PS_REFUSAL_NONE)
+  if (refusal != P2PS_HTTP_REFUSAL_NONE)
     return refusal;
   g_clear_pointer (&self->head_bytes, g_byte_array_unref);
   self->deadline = deadline_in (limits.idle_ms);
   return p2ps_http_head_check (self->head, &policy);
 }
 
-/* Bytes on their way to libsoup. Anything but P2PS_REFUSAL_NONE: the refusal was sent, and libsoup
- * must not get them. */
-P2psRefusal
+/* Bytes on their way to libsoup. Anything but P2PS_HTTP_REFUSAL_NONE: the refusal was sent, and
+ * libsoup must not get them. */
+P2psHttpRefusal
 p2ps_http_connection_received (P2psHttpConnection *self, const void *bytes, gsize length)
 {
-  P2psRefusal refusal = P2PS_REFUSAL_NONE;
+  P2psHttpRefusal refusal = P2PS_HTTP_REFUSAL_NONE;
 
   self->received += length;
   if (self->head == NULL)
     refusal = judge (self, bytes, length);
-  if (refusal != P2PS_REFUSAL_NONE)
+  if (refusal != P2PS_HTTP_REFUSAL_NONE)
     {
       /* libsoup is in the middle of a read: the error that follows makes it let go. */
       self->msg = NULL;
@@ -174,7 +174,7 @@ p2ps_http_connection_released (P2psHttpConnection *self)
     return;
   /* The guard was content and libsoup was not. */
   if (self->head != NULL && !self->early)
-    p2ps_http_connection_refuse (self, P2PS_REFUSAL_MALFORMED);
+    p2ps_http_connection_refuse (self, P2PS_HTTP_REFUSAL_MALFORMED);
   else
     p2ps_http_connection_close (self);
 }
@@ -372,10 +372,10 @@ p2ps_http_connection_send (P2psHttpConnection *self, GBytes *reply)
 /* Says no, whatever libsoup is doing: within a read of libsoup's the caller makes the read fail;
  * anywhere else p2ps_http_connection_take() comes first. */
 void
-p2ps_http_connection_refuse (P2psHttpConnection *self, P2psRefusal refusal)
+p2ps_http_connection_refuse (P2psHttpConnection *self, P2psHttpRefusal refusal)
 {
-  guint status = p2ps_refusal_get_status (refusal);
-  g_autoptr (GBytes) body = p2ps_http_reply_error_body (p2ps_refusal_get_text (refusal));
+  guint status = p2ps_http_refusal_get_status (refusal);
+  g_autoptr (GBytes) body = p2ps_http_reply_error_body (p2ps_http_refusal_get_text (refusal));
   GString *reply = p2ps_http_reply_begin (status);
 
   p2ps_http_server_refused (self->server, refusal);
@@ -431,7 +431,7 @@ p2ps_http_connection_expire (P2psHttpConnection *self, gint64 now)
   if (self->stage == P2PS_HTTP_READING)
     {
       leave_libsoup (self);
-      p2ps_http_connection_refuse (self, P2PS_REFUSAL_TOO_SLOW);
+      p2ps_http_connection_refuse (self, P2PS_HTTP_REFUSAL_TOO_SLOW);
     }
   else if (self->stage == P2PS_HTTP_WRITING || self->stage == P2PS_HTTP_LINGERING)
     p2ps_http_connection_close (self);

@@ -19,42 +19,43 @@ static const struct
   const char *key;
   guint status;
   const char *text;
-} refusals[P2PS_N_REFUSALS] = {
-  [P2PS_REFUSAL_NONE] = { "none", 200, "" },
-  [P2PS_REFUSAL_MALFORMED] = { "malformed", 400, "This is not a well-formed HTTP/1.1 request." },
-  [P2PS_REFUSAL_HEADERS_TOO_LARGE]
+} refusals[P2PS_N_HTTP_REFUSALS] = {
+  [P2PS_HTTP_REFUSAL_NONE] = { "none", 200, "" },
+  [P2PS_HTTP_REFUSAL_MALFORMED]
+  = { "malformed", 400, "This is not a well-formed HTTP/1.1 request." },
+  [P2PS_HTTP_REFUSAL_HEADERS_TOO_LARGE]
   = { "headers-too-large", 400, "The headers of the request are too large." },
-  [P2PS_REFUSAL_FRAMING]
+  [P2PS_HTTP_REFUSAL_FRAMING]
   = { "framing", 400, "It is not clear where the body of the request ends." },
-  [P2PS_REFUSAL_HOST]
+  [P2PS_HTTP_REFUSAL_HOST]
   = { "host", 400, "The Host header must be there once, as an address or this node's own name." },
-  [P2PS_REFUSAL_BROWSER] = { "browser", 403, "Web pages may not talk to this node." },
-  [P2PS_REFUSAL_METHOD] = { "method", 405, "This method is not allowed here." },
-  [P2PS_REFUSAL_CONTENT_TYPE]
+  [P2PS_HTTP_REFUSAL_BROWSER] = { "browser", 403, "Web pages may not talk to this node." },
+  [P2PS_HTTP_REFUSAL_METHOD] = { "method", 405, "This method is not allowed here." },
+  [P2PS_HTTP_REFUSAL_CONTENT_TYPE]
   = { "content-type", 415, "The body must be sent as application/json." },
-  [P2PS_REFUSAL_BODY_TOO_LARGE]
+  [P2PS_HTTP_REFUSAL_BODY_TOO_LARGE]
   = { "body-too-large", 413, "The body of the request is too large." },
-  [P2PS_REFUSAL_TOO_SLOW] = { "too-slow", 408, "The request did not arrive in time." },
-  [P2PS_REFUSAL_TOO_MANY_CONNECTIONS]
+  [P2PS_HTTP_REFUSAL_TOO_SLOW] = { "too-slow", 408, "The request did not arrive in time." },
+  [P2PS_HTTP_REFUSAL_TOO_MANY_CONNECTIONS]
   = { "too-many-connections", 503, "There are too many connections from your address." },
-  [P2PS_REFUSAL_RANGE]
+  [P2PS_HTTP_REFUSAL_RANGE]
   = { "range", 416, "One range of bytes that lies in the file can be asked for." },
 };
 
 const char *
-p2ps_refusal_get_key (P2psRefusal refusal)
+p2ps_http_refusal_get_key (P2psHttpRefusal refusal)
 {
   return refusals[refusal].key;
 }
 
 guint
-p2ps_refusal_get_status (P2psRefusal refusal)
+p2ps_http_refusal_get_status (P2psHttpRefusal refusal)
 {
   return refusals[refusal].status;
 }
 
 const char *
-p2ps_refusal_get_text (P2psRefusal refusal)
+p2ps_http_refusal_get_text (P2psHttpRefusal refusal)
 {
   return refusals[refusal].text;
 }
@@ -63,25 +64,25 @@ p2ps_refusal_get_text (P2psRefusal refusal)
  * *end is the length of the head with its empty line, or 0 when more is needed. What can't become a
  * head any more is refused at once: NUL, a line feed without carriage return, an empty first line.
  */
-P2psRefusal
+P2psHttpRefusal
 p2ps_http_head_scan (const char *bytes, gsize length, gsize from, gsize *end)
 {
   *end = 0;
   for (gsize i = from; i < length; i++)
     {
       if (bytes[i] == '\0')
-        return P2PS_REFUSAL_MALFORMED;
+        return P2PS_HTTP_REFUSAL_MALFORMED;
       if (bytes[i] != '\n')
         continue;
       if (i < 2 || bytes[i - 1] != '\r')
-        return P2PS_REFUSAL_MALFORMED;
+        return P2PS_HTTP_REFUSAL_MALFORMED;
       if (i >= 3 && bytes[i - 2] == '\n')
         {
           *end = i + 1;
-          return P2PS_REFUSAL_NONE;
+          return P2PS_HTTP_REFUSAL_NONE;
         }
     }
-  return P2PS_REFUSAL_NONE;
+  return P2PS_HTTP_REFUSAL_NONE;
 }
 
 /* RFC 9110, 5.6.2 */
@@ -208,7 +209,7 @@ parse_framing (P2psHttpHead *head)
 
 /* Takes a whole head, from the request line to the empty line, apart. *head (caller owns) is set
  * only when nothing is refused. */
-P2psRefusal
+P2psHttpRefusal
 p2ps_http_head_parse (const char *bytes, gsize length, P2psHttpHead **head)
 {
   g_autoptr (P2psHttpHead) parsed = g_new0 (P2psHttpHead, 1);
@@ -223,18 +224,18 @@ p2ps_http_head_parse (const char *bytes, gsize length, P2psHttpHead **head)
       *end = '\0';
       if (strchr (line, '\r') != NULL
           || !(first ? parse_request_line (parsed, line) : parse_header (parsed, line)))
-        return P2PS_REFUSAL_MALFORMED;
+        return P2PS_HTTP_REFUSAL_MALFORMED;
       if (parsed->headers->len > MAX_HEADERS)
-        return P2PS_REFUSAL_HEADERS_TOO_LARGE;
+        return P2PS_HTTP_REFUSAL_HEADERS_TOO_LARGE;
       first = FALSE;
       line = end + 2;
     }
   if (first)
-    return P2PS_REFUSAL_MALFORMED;
+    return P2PS_HTTP_REFUSAL_MALFORMED;
   if (!parse_framing (parsed))
-    return P2PS_REFUSAL_FRAMING;
+    return P2PS_HTTP_REFUSAL_FRAMING;
   *head = g_steal_pointer (&parsed);
-  return P2PS_REFUSAL_NONE;
+  return P2PS_HTTP_REFUSAL_NONE;
 }
 
 void
@@ -314,24 +315,24 @@ is_allowed_method (const P2psHttpHead *head, const P2psHttpPolicy *policy)
 }
 
 /* Whether the node wants to hear the request at all. */
-P2psRefusal
+P2psHttpRefusal
 p2ps_http_head_check (const P2psHttpHead *head, const P2psHttpPolicy *policy)
 {
   guint n_hosts;
   const char *host = p2ps_http_head_get (head, "Host", &n_hosts);
 
   if (n_hosts > 1 || (n_hosts == 0 && head->minor_version == 1))
-    return P2PS_REFUSAL_HOST;
+    return P2PS_HTTP_REFUSAL_HOST;
   if (!policy->local && host != NULL && !p2ps_http_host_is_ours (host))
-    return P2PS_REFUSAL_HOST;
+    return P2PS_HTTP_REFUSAL_HOST;
   if (!policy->local && is_from_web_page (head))
-    return P2PS_REFUSAL_BROWSER;
+    return P2PS_HTTP_REFUSAL_BROWSER;
   if (!is_allowed_method (head, policy))
-    return P2PS_REFUSAL_METHOD;
+    return P2PS_HTTP_REFUSAL_METHOD;
   if (head->content_length > (gint64)policy->max_body)
-    return P2PS_REFUSAL_BODY_TOO_LARGE;
+    return P2PS_HTTP_REFUSAL_BODY_TOO_LARGE;
   if (!policy->local && g_str_equal (head->method, "POST")
       && !is_json (p2ps_http_head_get (head, "Content-Type", NULL)))
-    return P2PS_REFUSAL_CONTENT_TYPE;
-  return P2PS_REFUSAL_NONE;
+    return P2PS_HTTP_REFUSAL_CONTENT_TYPE;
+  return P2PS_HTTP_REFUSAL_NONE;
 }

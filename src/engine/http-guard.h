@@ -9,24 +9,24 @@ G_BEGIN_DECLS
  * out. Every reason for a refusal is one row: its key in the statistics, status and text. */
 typedef enum
 {
-  P2PS_REFUSAL_NONE,
-  P2PS_REFUSAL_MALFORMED,
-  P2PS_REFUSAL_HEADERS_TOO_LARGE,
-  P2PS_REFUSAL_FRAMING,
-  P2PS_REFUSAL_HOST,
-  P2PS_REFUSAL_BROWSER,
-  P2PS_REFUSAL_METHOD,
-  P2PS_REFUSAL_CONTENT_TYPE,
-  P2PS_REFUSAL_BODY_TOO_LARGE,
-  P2PS_REFUSAL_TOO_SLOW,
-  P2PS_REFUSAL_TOO_MANY_CONNECTIONS,
-  P2PS_REFUSAL_RANGE,
-  P2PS_N_REFUSALS
-} P2psRefusal;
+  P2PS_HTTP_REFUSAL_NONE,
+  P2PS_HTTP_REFUSAL_MALFORMED,
+  P2PS_HTTP_REFUSAL_HEADERS_TOO_LARGE,
+  P2PS_HTTP_REFUSAL_FRAMING,
+  P2PS_HTTP_REFUSAL_HOST,
+  P2PS_HTTP_REFUSAL_BROWSER,
+  P2PS_HTTP_REFUSAL_METHOD,
+  P2PS_HTTP_REFUSAL_CONTENT_TYPE,
+  P2PS_HTTP_REFUSAL_BODY_TOO_LARGE,
+  P2PS_HTTP_REFUSAL_TOO_SLOW,
+  P2PS_HTTP_REFUSAL_TOO_MANY_CONNECTIONS,
+  P2PS_HTTP_REFUSAL_RANGE,
+  P2PS_N_HTTP_REFUSALS
+} P2psHttpRefusal;
 
-const char *p2ps_refusal_get_key (P2psRefusal refusal);
-guint p2ps_refusal_get_status (P2psRefusal refusal);
-const char *p2ps_refusal_get_text (P2psRefusal refusal);
+const char *p2ps_http_refusal_get_key (P2psHttpRefusal refusal);
+guint p2ps_http_refusal_get_status (P2psHttpRefusal refusal);
+const char *p2ps_http_refusal_get_text (P2psHttpRefusal refusal);
 
 /* A request's head, taken apart. The strings belong to it. */
 typedef struct
@@ -53,9 +53,9 @@ typedef struct
   gboolean local; /* a unix socket: file modes are the login, no browser can reach it */
 } P2psHttpPolicy;
 
-P2psRefusal p2ps_http_head_scan (const char *bytes, gsize length, gsize from, gsize *end);
-P2psRefusal p2ps_http_head_parse (const char *bytes, gsize length, P2psHttpHead **head);
-P2psRefusal p2ps_http_head_check (const P2psHttpHead *head, const P2psHttpPolicy *policy);
+P2psHttpRefusal p2ps_http_head_scan (const char *bytes, gsize length, gsize from, gsize *end);
+P2psHttpRefusal p2ps_http_head_parse (const char *bytes, gsize length, P2psHttpHead **head);
+P2psHttpRefusal p2ps_http_head_check (const P2psHttpHead *head, const P2psHttpPolicy *policy);
 const char *p2ps_http_head_get (const P2psHttpHead *head, const char *name, guint *count);
 void p2ps_http_head_free (P2psHttpHead *head);
 gboolean p2ps_http_host_is_ours (const char *host);

@@ -65,12 +65,12 @@ P2psHttpConnection *
 p2ps_http_connection_new (P2psHttpServer *server, int fd, GIOStream *base, const char *source);
 P2psHttpConnection *p2ps_http_connection_ref (P2psHttpConnection *connection);
 void p2ps_http_connection_unref (P2psHttpConnection *connection);
-P2psRefusal
+P2psHttpRefusal
 p2ps_http_connection_received (P2psHttpConnection *connection, const void *bytes, gsize length);
 void p2ps_http_connection_released (P2psHttpConnection *connection);
 void p2ps_http_connection_take (P2psHttpConnection *connection);
 void p2ps_http_connection_watch (P2psHttpConnection *connection);
-void p2ps_http_connection_refuse (P2psHttpConnection *connection, P2psRefusal refusal);
+void p2ps_http_connection_refuse (P2psHttpConnection *connection, P2psHttpRefusal refusal);
 gssize p2ps_http_connection_write (P2psHttpConnection *connection, const void *bytes, gsize length);
 void p2ps_http_connection_send (P2psHttpConnection *connection, GBytes *reply);
 void p2ps_http_connection_upload (P2psHttpConnection *connection, GBytes *head,
@@ -88,7 +88,7 @@ GBytes *p2ps_http_reply_end (GString *reply, gint64 content_length, GBytes *body
 GBytes *p2ps_http_reply_error_body (const char *reason);
 
 /* http-server.c */
-void p2ps_http_server_refused (P2psHttpServer *server, P2psRefusal refusal);
+void p2ps_http_server_refused (P2psHttpServer *server, P2psHttpRefusal refusal);
 void p2ps_http_server_closed (P2psHttpServer *server, P2psHttpConnection *connection);
 GMainContext *p2ps_http_server_get_context (P2psHttpServer *server);
 P2psUploader *p2ps_http_server_get_uploader (P2psHttpServer *server);

@@ -247,10 +247,11 @@ begin_file_reply (const P2psSharedFile *file, guint status, const char *etag)
 static void
 refuse_range (P2psHttpRequest *self, const P2psSharedFile *file)
 {
-  g_autoptr (GBytes) body = p2ps_http_reply_error_body (p2ps_refusal_get_text (P2PS_REFUSAL_RANGE));
+  g_autoptr (GBytes) body
+      = p2ps_http_reply_error_body (p2ps_http_refusal_get_text (P2PS_HTTP_REFUSAL_RANGE));
   GString *reply = p2ps_http_reply_begin (416);
 
-  p2ps_http_server_refused (self->connection->server, P2PS_REFUSAL_RANGE);
+  p2ps_http_server_refused (self->connection->server, P2PS_HTTP_REFUSAL_RANGE);
   g_string_append_printf (reply, "Content-Range: bytes */%" G_GINT64_FORMAT "\r\n", file->size);
   p2ps_http_reply_header (reply, "Content-Type", "application/json");
   p2ps_http_connection_send (self->connection, p2ps_http_reply_end (reply, g_bytes_get_size (body),

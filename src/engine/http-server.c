@@ -33,7 +33,7 @@ struct _P2psHttpServer
   GQueue connections;
   GHashTable *per_host; /* source: number of its connections */
   GSource *sweep;       /* while there are connections */
-  guint64 refused[P2PS_N_REFUSALS];
+  guint64 refused[P2PS_N_HTTP_REFUSALS];
 
   P2psHttpHandler handler;
   gpointer handler_data;
@@ -74,7 +74,7 @@ got_chunk_cb (SoupServerMessage *msg, GBytes *chunk, gpointer user_data)
   if (connection->body->len + length > connection->server->limits.max_body)
     {
       p2ps_http_connection_take (connection);
-      p2ps_http_connection_refuse (connection, P2PS_REFUSAL_BODY_TOO_LARGE);
+      p2ps_http_connection_refuse (connection, P2PS_HTTP_REFUSAL_BODY_TOO_LARGE);
       return;
     }
   g_byte_array_append (connection->body, bytes, length);
@@ -100,7 +100,7 @@ early_cb (SoupServer *soup, SoupServerMessage *msg, const char *path, GHashTable
              != connection->head->chunked)
     {
       p2ps_http_connection_take (connection);
-      p2ps_http_connection_refuse (connection, P2PS_REFUSAL_FRAMING);
+      p2ps_http_connection_refuse (connection, P2PS_HTTP_REFUSAL_FRAMING);
     }
 }
 
@@ -195,7 +195,7 @@ add_connection (P2psHttpServer *self, int fd, GIOStream *base, const char *sourc
   start_sweep (self);
   if (source[0] != '\0' && of_host > self->limits.per_host)
     {
-      p2ps_http_connection_refuse (connection, P2PS_REFUSAL_TOO_MANY_CONNECTIONS);
+      p2ps_http_connection_refuse (connection, P2PS_HTTP_REFUSAL_TOO_MANY_CONNECTIONS);
       return;
     }
   connection->stream = p2ps_http_stream_new (connection);
@@ -260,7 +260,7 @@ p2ps_http_server_set_limits (P2psHttpServer *self, const P2psHttpLimits *limits)
 }
 
 void
-p2ps_http_server_refused (P2psHttpServer *self, P2psRefusal refusal)
+p2ps_http_server_refused (P2psHttpServer *self, P2psHttpRefusal refusal)
 {
   self->refused[refusal]++;
 }
@@ -446,9 +446,9 @@ p2ps_http_server_get_refused (P2psHttpServer *self)
   g_return_val_if_fail (P2PS_IS_HTTP_SERVER (self), NULL);
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{st}"));
-  for (guint i = P2PS_REFUSAL_NONE + 1; i < P2PS_N_REFUSALS; i++)
+  for (guint i = P2PS_HTTP_REFUSAL_NONE + 1; i < P2PS_N_HTTP_REFUSALS; i++)
     if (self->refused[i] > 0)
-      g_variant_builder_add (&builder, "{st}", p2ps_refusal_get_key (i), self->refused[i]);
+      g_variant_builder_add (&builder, "{st}", p2ps_http_refusal_get_key (i), self->refused[i]);
   return g_variant_builder_end (&builder);
 }
 

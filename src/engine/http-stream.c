@@ -63,7 +63,8 @@ p2ps_http_input_read_nonblocking (GPollableInputStream *stream, void *buffer, gs
       return -1;
     }
   n = read_some (self, buffer, count, error);
-  if (n > 0 && p2ps_http_connection_received (self->connection, buffer, n) != P2PS_REFUSAL_NONE)
+  if (n > 0
+      && p2ps_http_connection_received (self->connection, buffer, n) != P2PS_HTTP_REFUSAL_NONE)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "the request is refused");
       return -1;

@@ -26,9 +26,9 @@ typedef struct
   gint64 time; /* Unix seconds */
 } P2psQueryResponse;
 
-/* The newest queries, newest first: a GListModel of P2psQueryRecord with a cap of 1 000, of which the
- * last 200 own ones stay whatever others ask. Responses are what came for an own query, and what
- * this node answered to one from others. */
+/* The newest queries, newest first: a GListModel of P2psQueryRecord with a cap of 1 000, of which
+ * the last 200 own ones stay whatever others ask. Responses are what came for an own query, and
+ * what this node answered to one from others. */
 #define P2PS_TYPE_QUERY_LOG (p2ps_query_log_get_type ())
 G_DECLARE_FINAL_TYPE (P2psQueryLog, p2ps_query_log, P2PS, QUERY_LOG, GObject)
 

@@ -8,7 +8,6 @@ G_BEGIN_DECLS
 
 /* The index of the library in the database, for the library alone. Functions without _async run on
  * the calling thread, which must be a worker: they wait for the disk. */
-
 /* Folders that the index knows, offered or gone (missing for now; kept so that nothing is hashed
  * again when they come back). */
 typedef struct

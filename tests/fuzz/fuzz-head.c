@@ -18,14 +18,14 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   gint64 first, last;
   gsize end = 0, whole;
 
-  if (p2ps_http_head_scan (bytes, size, 0, &whole) != P2PS_REFUSAL_NONE || whole == 0)
+  if (p2ps_http_head_scan (bytes, size, 0, &whole) != P2PS_HTTP_REFUSAL_NONE || whole == 0)
     return 0;
   g_assert_cmpuint (whole, <=, size);
   p2ps_http_head_scan (bytes, size / 2, 0, &end);
   if (end == 0)
     p2ps_http_head_scan (bytes, size, size / 2, &end);
   g_assert_cmpuint (end, ==, whole);
-  if (p2ps_http_head_parse (bytes, whole, &head) != P2PS_REFUSAL_NONE)
+  if (p2ps_http_head_parse (bytes, whole, &head) != P2PS_HTTP_REFUSAL_NONE)
     return 0;
   g_assert_true (head->path[0] == '/' && !(head->chunked && head->content_length >= 0));
   p2ps_http_head_check (head, &policy);

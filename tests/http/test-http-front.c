@@ -15,19 +15,19 @@
 
 /* --- pure parts --- */
 
-static P2psRefusal
+static P2psHttpRefusal
 judge (const char *bytes, gsize length, P2psHttpHead **head)
 {
   const P2psHttpPolicy policy = { 100, FALSE };
-  P2psRefusal refusal;
+  P2psHttpRefusal refusal;
   gsize end;
 
   refusal = p2ps_http_head_scan (bytes, length, 0, &end);
-  if (refusal == P2PS_REFUSAL_NONE && end == 0)
-    return P2PS_REFUSAL_HEADERS_TOO_LARGE;
-  if (refusal == P2PS_REFUSAL_NONE)
+  if (refusal == P2PS_HTTP_REFUSAL_NONE && end == 0)
+    return P2PS_HTTP_REFUSAL_HEADERS_TOO_LARGE;
+  if (refusal == P2PS_HTTP_REFUSAL_NONE)
     refusal = p2ps_http_head_parse (bytes, end, head);
-  return refusal == P2PS_REFUSAL_NONE ? p2ps_http_head_check (*head, &policy) : refusal;
+  return refusal == P2PS_HTTP_REFUSAL_NONE ? p2ps_http_head_check (*head, &policy) : refusal;
 }
 
 static void
@@ -39,7 +39,7 @@ test_head (void)
   g_autoptr (P2psHttpHead) head = NULL;
   guint n;
 
-  g_assert_cmpint (judge (text, sizeof text - 1, &head), ==, P2PS_REFUSAL_NONE);
+  g_assert_cmpint (judge (text, sizeof text - 1, &head), ==, P2PS_HTTP_REFUSAL_NONE);
   g_assert_cmpstr (head->method, ==, "POST");
   g_assert_cmpstr (head->path, ==, "/a%20b");
   g_assert_cmpstr (head->query, ==, "c=d&e");
@@ -62,10 +62,10 @@ test_scan_in_pieces (void)
     {
       gsize end;
 
-      g_assert_cmpint (p2ps_http_head_scan (text, first, 0, &end), ==, P2PS_REFUSAL_NONE);
+      g_assert_cmpint (p2ps_http_head_scan (text, first, 0, &end), ==, P2PS_HTTP_REFUSAL_NONE);
       if (end == 0)
         g_assert_cmpint (p2ps_http_head_scan (text, sizeof text - 1, first, &end), ==,
-                         P2PS_REFUSAL_NONE);
+                         P2PS_HTTP_REFUSAL_NONE);
       g_assert_cmpuint (end, ==, strstr (text, "rest") - text);
     }
 }
@@ -102,7 +102,7 @@ test_mutated_heads (void)
           if (text->len == 0)
             break;
         }
-      if (judge (text->str, text->len, &head) != P2PS_REFUSAL_NONE)
+      if (judge (text->str, text->len, &head) != P2PS_HTTP_REFUSAL_NONE)
         continue;
       n_passed++;
       g_assert_true (head->path[0] == '/');
