@@ -4,6 +4,8 @@
 
 #include "engine/shares.h"
 
+#include "engine/part-file.h"
+
 #include <string.h>
 
 static gint

@@ -24,7 +24,4 @@ gboolean p2ps_shares_takes_name (const P2psShares *shares, const char *name);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (P2psShares, p2ps_shares_unref)
 
-/* What a download in progress is called: never shared. */
-#define P2PS_PART_SUFFIX ".p2ps-part"
-
 G_END_DECLS
