@@ -119,19 +119,44 @@ p2ps_name_for_display (const char *name)
   return g_string_free (clean (name), FALSE);
 }
 
+/* Whether Windows takes a name for a device: what stands before the first dot decides, in any case,
+ * and spaces in front of that dot don't count. */
+static gboolean
+names_device (const char *name)
+{
+  static const char *const devices[] = { "con", "prn", "aux", "nul", "conin$", "conout$", NULL };
+  static const char *const numbers[] = { "0", "1", "2", "3",        "4",        "5",        "6",
+                                         "7", "8", "9", "\xc2\xb9", "\xc2\xb2", "\xc2\xb3", NULL };
+  g_autofree char *base = g_ascii_strdown (name, (gssize)strcspn (name, "."));
+
+  g_strchomp (base);
+  if (g_strv_contains (devices, base))
+    return TRUE;
+  return (g_str_has_prefix (base, "com") || g_str_has_prefix (base, "lpt"))
+         && g_strv_contains (numbers, base + 3);
+}
+
 /**
  * p2ps_name_for_disk:
  * @name: (nullable): a file's name from the wire, any bytes
  *
- * Returns: (transfer full): as for display, and never "" nor ending in a space: one path segment
- *   that is safe to create in a folder
+ * The folder may be one that a Windows system reads, or will: there a name that ends in dots or
+ * spaces loses them, and "NUL.txt" is no file.
+ *
+ * Returns: (transfer full): as for display, and never "", ending in a space or dot, or the name of
+ * a device: one path segment that is safe to create in a folder
  */
 char *
 p2ps_name_for_disk (const char *name)
 {
   GString *text = clean (name);
 
-  while (text->len > 0 && text->str[text->len - 1] == ' ')
+  if (names_device (text->str))
+    {
+      g_string_prepend_c (text, '_');
+      shorten (text, P2PS_MAX_FILENAME);
+    }
+  while (text->len > 0 && (text->str[text->len - 1] == ' ' || text->str[text->len - 1] == '.'))
     g_string_truncate (text, text->len - 1);
   if (text->len == 0)
     g_string_assign (text, "unnamed");

@@ -229,6 +229,20 @@ test_names (void)
       "caf\xc3\xa9 \xf0\x9f\x98\x80" },
     { "latin\xe9.txt", "latin\xef\xbf\xbd.txt", "latin\xef\xbf\xbd.txt" },
     { "end  ", "end  ", "end" },
+    { "end. . ..", "end. . ..", "end" },
+    { "a.b.", "a.b.", "a.b" },
+    { "CON", "CON", "_CON" },
+    { "nul.txt", "nul.txt", "_nul.txt" },
+    { "Aux .tar.gz", "Aux .tar.gz", "_Aux .tar.gz" },
+    { " prn. ", "prn. ", "_prn" },
+    { "COM1", "COM1", "_COM1" },
+    { "lpt9.log", "lpt9.log", "_lpt9.log" },
+    { "com\xc2\xb2.x", "com\xc2\xb2.x", "_com\xc2\xb2.x" },
+    { "ConOut$", "ConOut$", "_ConOut$" },
+    { "COM", "COM", "COM" },
+    { "com12.txt", "com12.txt", "com12.txt" },
+    { "console.log", "console.log", "console.log" },
+    { "my con.txt", "my con.txt", "my con.txt" },
     { "", "", "unnamed" },
     { NULL, "", "unnamed" },
   };
@@ -260,6 +274,17 @@ test_long_names (void)
       g_assert_cmpuint (strlen (disk), >=, MIN (raw->len, P2PS_MAX_FILENAME - 1));
       g_assert_true (g_utf8_validate (disk, -1, NULL));
       g_assert_true (g_str_has_suffix (disk, ".tar"));
+    }
+
+  /* The mark before a device's name must not make it too long again. */
+  for (gsize count = P2PS_MAX_FILENAME - 8; count < P2PS_MAX_FILENAME + 2; count++)
+    {
+      g_autofree char *tail = g_strnfill (count, 'x');
+      g_autofree char *raw = g_strconcat ("nul.", tail, NULL);
+      g_autofree char *disk = p2ps_name_for_disk (raw);
+
+      g_assert_cmpuint (strlen (disk), ==, MIN (count + 5, P2PS_MAX_FILENAME));
+      g_assert_true (g_str_has_prefix (disk, "_nul.xxx"));
     }
 }
 

@@ -24,6 +24,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_assert_cmpuint (strlen (kept), >, 0);
   g_assert_true (kept[0] != '.' && strpbrk (kept, "/\\\n") == NULL);
   g_assert_cmpstr (again, ==, kept);
+  g_assert_true (strchr (" .", kept[strlen (kept) - 1]) == NULL);
   if (p2ps_hash_normalize (hash, name))
     g_assert_cmpuint (strlen (hash), ==, P2PS_HASH_SIZE - 1);
   if (p2ps_qid_is_valid (name))
