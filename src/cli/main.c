@@ -196,6 +196,8 @@ set_up_process (void)
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   textdomain (GETTEXT_PACKAGE);
   signal (SIGPIPE, SIG_IGN);
+  /* A limit on the size of files is a full disk (EFBIG), not the end. */
+  signal (SIGXFSZ, SIG_IGN);
 }
 
 /* Output that could not be written is a failure: a full disk must not look like success. */

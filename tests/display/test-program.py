@@ -77,6 +77,10 @@ class Start(ui.Test):
         window = self.new_window()
         window.focus()
         wait(lambda: ui.cli(window.state, 'status'), 'running')
+        # a limit on the size of files must not end it
+        with open('/proc/%d/status' % window.pid) as f:
+            ignored = int(next(line.split()[1] for line in f if line.startswith('SigIgn')), 16)
+        self.assertTrue(ignored >> (signal.SIGXFSZ - 1) & 1)
         began = time.monotonic()
         keys('ctrl+w')
         self.assertEqual(window.end(None), 0)
