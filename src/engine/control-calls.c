@@ -140,6 +140,7 @@ get_queries (P2psControlCall *call)
 static void
 get_downloads (P2psControlCall *call)
 {
+  p2ps_downloads_flush (p2ps_engine_get_downloads (call->engine));
   reply_model (call, G_LIST_MODEL (p2ps_engine_get_downloads (call->engine)),
                (AddRow)p2ps_control_add_download);
 }

@@ -349,8 +349,10 @@ static void
 add_download_sources (JsonBuilder *builder, P2psDownload *download)
 {
   GListModel *sources = p2ps_download_get_sources (download);
-  guint n = g_list_model_get_n_items (sources);
+  guint n;
 
+  p2ps_keyed_list_flush (P2PS_KEYED_LIST (sources)); /* as above */
+  n = g_list_model_get_n_items (sources);
   begin_array (builder, "sources");
   for (guint i = 0; i < n; i++)
     {

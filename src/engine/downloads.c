@@ -151,6 +151,14 @@ p2ps_downloads_save (P2psDownloads *downloads, P2psDownload *download)
   p2ps_downloads_kick (downloads);
 }
 
+/* The store lost its database, and what it could carry over may be old: the list here is true. */
+static void
+store_rebuilt_cb (P2psStore *store, P2psDownloads *downloads)
+{
+  for (guint i = 0; i < p2ps_keyed_list_get_size (downloads->list); i++)
+    p2ps_downloads_save (downloads, p2ps_keyed_list_nth (downloads->list, i));
+}
+
 /* ---- running ---- */
 
 static gboolean
@@ -550,6 +558,17 @@ p2ps_downloads_get_counters (P2psDownloads *downloads, P2psDownloadCounters *cou
   *counters = downloads->counters;
 }
 
+/**
+ * p2ps_downloads_flush:
+ *
+ * Tells what came and went at once: the GListModel is as the queue is. Views don't need it.
+ */
+void
+p2ps_downloads_flush (P2psDownloads *downloads)
+{
+  p2ps_keyed_list_flush (downloads->list);
+}
+
 static void
 p2ps_downloads_finalize (GObject *object)
 {
@@ -604,6 +623,9 @@ p2ps_downloads_new (P2psStore *store)
   P2psDownloads *downloads = g_object_new (P2PS_TYPE_DOWNLOADS, NULL);
 
   if (store != NULL)
-    downloads->store = g_object_ref (store);
+    {
+      downloads->store = g_object_ref (store);
+      g_signal_connect_object (store, "rebuilt", G_CALLBACK (store_rebuilt_cb), downloads, 0);
+    }
   return downloads;
 }

@@ -39,6 +39,7 @@ P2psDownload *p2ps_downloads_get (P2psDownloads *downloads, const char *filehash
 void p2ps_downloads_remove (P2psDownloads *downloads, P2psDownload *download);
 void p2ps_downloads_clear_finished (P2psDownloads *downloads);
 void p2ps_downloads_peer_is_back (P2psDownloads *downloads, const P2psAddress *peer);
+void p2ps_downloads_flush (P2psDownloads *downloads);
 void p2ps_downloads_get_counters (P2psDownloads *downloads, P2psDownloadCounters *counters);
 
 G_END_DECLS

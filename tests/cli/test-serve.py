@@ -4,6 +4,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import stat
@@ -173,25 +174,26 @@ class Test(nodes.Case):
         for name in ('gtk', 'adwaita', 'libx11', 'wayland', 'cairo', 'pango'):
             self.assertNotIn(name, text)
 
+    def call(self, node, head, body=b''):
+        """One request on the control socket: the status and what its JSON says."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(nodes.BOUND)
+            s.connect(str(node.state / 'control.sock'))
+            s.sendall(head.encode() + b' HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: '
+                      b'application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n'
+                      % len(body) + body)
+            answer = b''
+            while True:
+                part = s.recv(65536)
+                if not part:
+                    break
+                answer += part
+        head, body = answer.split(b'\r\n\r\n', 1)
+        return int(head.split()[1]), json.loads(body)
+
     def test_control_calls(self):
         """The API itself, for other programs than ours."""
         node = self.node('a')
-
-        def call(head, body=b''):
-            with socket.socket(socket.AF_UNIX) as s:
-                s.settimeout(nodes.BOUND)
-                s.connect(str(node.state / 'control.sock'))
-                s.sendall(head.encode() + b' HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: '
-                          b'application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n'
-                          % len(body) + body)
-                answer = b''
-                while True:
-                    part = s.recv(65536)
-                    if not part:
-                        break
-                    answer += part
-            head, body = answer.split(b'\r\n\r\n', 1)
-            return int(head.split()[1]), json.loads(body)
         for head, body, status in (
                 ('GET /v1/status', b'', 200), ('GET /v1/nothing', b'', 404), ('GET /', b'', 404),
                 ('POST /v1/status', b'{}', 405), ('POST /v1/searches', b'{', 400),
@@ -207,10 +209,38 @@ class Test(nodes.Case):
                 ('POST /v1/peers/x/remove', b'', 400), ('GET /v1/files?limit=x&offset=-1', b'', 200),
                 ('GET /v1/skipped', b'', 200), ('POST /v1/rescan', b'', 200)):
             with self.subTest(head):
-                got, answer = call(head, body)
+                got, answer = self.call(node, head, body)
                 self.assertEqual(got, status, answer)
                 if status != 200:
                     self.assertTrue(answer['error'])
+
+    def test_downloads_are_fresh(self):
+        """Who reads the queue finds what was put there right before, though views hear of it later."""
+        node = self.node('a')
+        hashes = ['%064x' % i for i in range(5)]
+        ports = [nodes.free_port(), nodes.free_port()]
+        for filehash in hashes:
+            body = json.dumps({'link': filehash, 'filename': 'x',
+                               'sources': ['127.0.0.1:%d' % port for port in ports]}).encode()
+            status, download = self.call(node, 'POST /v1/downloads', body)
+            self.assertEqual(status, 200)
+            self.assertEqual([s['port'] for s in download['sources']], ports)
+            self.assertEqual(self.call(node, 'GET /v1/downloads')[1][-1]['filehash'], filehash)
+        for filehash in hashes:
+            self.call(node, 'POST /v1/downloads/%s/remove' % filehash, b'{}')
+        self.assertEqual(self.call(node, 'GET /v1/downloads'), (200, []))
+
+    def test_file_size_limit(self):
+        """It is a full disk: the download waits, and the node lives."""
+        data = os.urandom(5_000_000)
+        source = self.node('a', files={'big.bin': data})
+        source.indexed(1)
+        node = self.node('b', start=False, peers=[source])
+        node.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000,) * 2))
+        node.knows(source)
+        done = node.cli('get', '--timeout', '1', source.cli('link', nodes.sha256(data)).stdout.strip())
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn('full', nodes.wait_until(lambda: node.json('downloads')[0]['reason'], 'a reason'))
 
     def test_starts_fast(self):
         """It takes 0.02 s; the bound is for machines that do much else."""

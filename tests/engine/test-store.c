@@ -5,6 +5,7 @@
 
 #include "core/message.h"
 #include "disk.h"
+#include "engine/downloads.h"
 #include "engine/error.h"
 #include "engine/store-db.h"
 #include "engine/store-files.h"
@@ -590,6 +591,28 @@ test_drop (Fixture *fixture, gconstpointer data)
     }
 }
 
+/* The queue in memory is newer than what a damaged database gave back: it is saved anew. */
+static void
+test_queue_after_rebuild (Fixture *fixture, gconstpointer data)
+{
+  P2psDownloads *downloads = p2ps_downloads_new (fixture->store);
+  g_autoptr (GPtrArray) saved = NULL;
+  g_autoptr (GPtrArray) records = NULL;
+
+  p2ps_download_pause (p2ps_downloads_add (downloads, HASH_A, "a", 5, fixture->dir, NULL));
+  p2ps_download_pause (p2ps_downloads_add (downloads, HASH_B, "b", 5, fixture->dir, NULL));
+  while (g_main_context_iteration (NULL, FALSE))
+    continue;
+  saved = list_ok (fixture->store);
+  g_assert_cmpuint (saved->len, ==, 2);
+  run_sql_ok (fixture->store, "DELETE FROM download");
+  g_signal_emit_by_name (fixture->store, "rebuilt");
+  p2ps_downloads_stop (downloads);
+  records = list_ok (fixture->store);
+  g_assert_cmpuint (records->len, ==, 2);
+  g_object_unref (downloads);
+}
+
 #define ADD(name, data, func) g_test_add (name, Fixture, data, set_up, func, tear_down)
 
 int
@@ -604,6 +627,7 @@ main (int argc, char **argv)
   ADD ("/store/damaged/junk", "junk", test_damaged);
   ADD ("/store/damaged/pages", "pages", test_damaged);
   ADD ("/store/salvage", NULL, test_salvage);
+  ADD ("/store/queue-after-rebuild", NULL, test_queue_after_rebuild);
   ADD ("/store/full", NULL, test_full);
   ADD ("/store/no-folder", NULL, test_no_folder);
   ADD ("/store/newer", NULL, test_newer);
