@@ -67,6 +67,16 @@ request_free (gpointer data)
   g_free (request);
 }
 
+/* libsoup says "Header too big" with the code of a connection that broke, which is nobody's fault.
+ */
+static gboolean
+is_too_big (const GError *error)
+{
+  return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PARTIAL_INPUT)
+         && (g_str_equal (error->message, "Header too big")
+             || g_str_equal (error->message, g_dgettext ("libsoup-3.0", "Header too big")));
+}
+
 /* Puts what libsoup and GIO say into the words of P2PS_ERROR. Takes `error`. */
 static GError *
 map_error (Request *request, GError *error)
@@ -83,7 +93,8 @@ map_error (Request *request, GError *error)
     return error;
   else if (request->informational > MAX_INFORMATIONAL
            || g_error_matches (error, SOUP_SESSION_ERROR, SOUP_SESSION_ERROR_PARSING)
-           || g_error_matches (error, SOUP_SESSION_ERROR, SOUP_SESSION_ERROR_ENCODING))
+           || g_error_matches (error, SOUP_SESSION_ERROR, SOUP_SESSION_ERROR_ENCODING)
+           || is_too_big (error))
     g_set_error (&mapped, P2PS_ERROR, P2PS_ERROR_MISBEHAVED, "%s does not speak HTTP",
                  request->peer);
   else

@@ -195,6 +195,14 @@ serve_padded (Connection *connection, int said, int sent)
 }
 
 static void
+serve_noise (Connection *connection, const char *before)
+{
+  g_autofree char *noise = g_strnfill (1024 * 1024, 'x');
+
+  send_text (connection, "%s%s\r\n\r\n{}", before, noise);
+}
+
+static void
 serve_endless (Connection *connection)
 {
   static const char zeros[65536];
@@ -290,6 +298,12 @@ serve (Connection *connection)
       break;
     case SERVE_GARBAGE:
       send_text (connection, "I am no web server\r\n\r\n");
+      break;
+    case SERVE_NOISE:
+      serve_noise (connection, "");
+      break;
+    case SERVE_BIG_HEADERS:
+      serve_noise (connection, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Noise: ");
       break;
     case SERVE_GZIP:
       send_text (connection, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"

@@ -27,6 +27,8 @@ typedef enum
   SERVE_DRIP_HEADERS,
   SERVE_SILENT,
   SERVE_GARBAGE,     /* not HTTP */
+  SERVE_NOISE,       /* 1 MiB without the end of a line */
+  SERVE_BIG_HEADERS, /* 1 MiB of them */
   SERVE_GZIP,        /* says it is compressed */
   SERVE_OTHER_RANGE, /* 206 that begins elsewhere */
   SERVE_NO_RANGE,    /* 416 to every range */

@@ -116,7 +116,8 @@ static void
 test_misbehaved (void)
 {
   static const ServeMode modes[]
-      = { SERVE_REDIRECT, SERVE_GARBAGE, SERVE_ENDLESS, SERVE_ENDLESS_1XX, SERVE_HUGE, SERVE_LONG };
+      = { SERVE_REDIRECT, SERVE_GARBAGE,     SERVE_NOISE, SERVE_BIG_HEADERS,
+          SERVE_ENDLESS,  SERVE_ENDLESS_1XX, SERVE_HUGE,  SERVE_LONG };
 
   for (gsize i = 0; i < G_N_ELEMENTS (modes); i++)
     {
