@@ -10,6 +10,7 @@
 
 #include "engine/http-client.h"
 
+#include <libintl.h>
 #include <libsoup/soup.h>
 
 #include "config-build.h"
@@ -74,7 +75,7 @@ is_too_big (const GError *error)
 {
   return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PARTIAL_INPUT)
          && (g_str_equal (error->message, "Header too big")
-             || g_str_equal (error->message, g_dgettext ("libsoup-3.0", "Header too big")));
+             || g_str_equal (error->message, dgettext ("libsoup-3.0", "Header too big")));
 }
 
 /* Puts what libsoup and GIO say into the words of P2PS_ERROR. Takes `error`. */
