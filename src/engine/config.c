@@ -58,6 +58,7 @@ p2ps_config_new (void)
   config->download_folder = dup_default_download_folder ();
   config->max_ttl = P2PS_DEFAULT_TTL;
   config->upload_bytes_per_second = P2PS_NO_LIMIT;
+  config->upload_bytes_per_second_per_peer = P2PS_NO_LIMIT;
   config->download_bytes_per_second = P2PS_NO_LIMIT;
   config->upload_slots = P2PS_NO_LIMIT;
   config->uploads_per_peer = P2PS_NO_LIMIT;
@@ -445,11 +446,14 @@ read_network (Reader *reader, JsonObject *root, GError **error)
 static gboolean
 read_limits (Reader *reader, JsonObject *root, GError **error)
 {
-  static const char *const known[] = { "upload_bytes_per_second", "download_bytes_per_second",
-                                       "upload_slots", "uploads_per_peer", NULL };
-  guint64 *fields[]
-      = { &reader->config->upload_bytes_per_second, &reader->config->download_bytes_per_second,
-          &reader->config->upload_slots, &reader->config->uploads_per_peer };
+  static const char *const known[]
+      = { "upload_bytes_per_second",   "upload_bytes_per_second_per_peer",
+          "download_bytes_per_second", "upload_slots",
+          "uploads_per_peer",          NULL };
+  guint64 *fields[] = { &reader->config->upload_bytes_per_second,
+                        &reader->config->upload_bytes_per_second_per_peer,
+                        &reader->config->download_bytes_per_second, &reader->config->upload_slots,
+                        &reader->config->uploads_per_peer };
   JsonObject *limits = NULL;
 
   if (!read_object (reader, root, "limits", &limits, error))

@@ -20,6 +20,7 @@ typedef struct
   gboolean follow_links; /* symbolic links, off by default */
   guint max_ttl;         /* of own searches */
   guint64 upload_bytes_per_second; /* 0 = paused, P2PS_NO_LIMIT; the limits likewise */
+  guint64 upload_bytes_per_second_per_peer;
   guint64 download_bytes_per_second;
   guint64 upload_slots;
   guint64 uploads_per_peer;

@@ -93,6 +93,7 @@ gboolean p2ps_downloads_is_leaving (P2psDownloads *downloads, const char *fileha
 void p2ps_downloads_count_bytes (P2psDownloads *downloads, gint64 bytes);
 void p2ps_downloads_keeps_part (P2psDownloads *downloads, P2psDownload *download);
 gint64 p2ps_downloads_get_disk_retry_time (P2psDownloads *downloads);
+P2psThrottle *p2ps_downloads_get_throttle (P2psDownloads *downloads);
 guint64 p2ps_downloads_next_seed (P2psDownloads *downloads);
 
 /* download-source.c */

@@ -247,6 +247,7 @@ start_fetch (P2psDownload *download, P2psDownloadSource *source, gint64 now)
     .size = download->told_size,
     .look = !download->looked,
     .alone = download->alone,
+    .throttle = p2ps_downloads_get_throttle (download->queue),
   };
 
   disk_name = download->filename == NULL || *download->filename == '\0'
@@ -310,6 +311,13 @@ want_sources (P2psDownload *download, gint64 now, gint64 again)
   p2ps_downloads_want_sources (download->queue, download);
 }
 
+/* By a person, with a limit of 0: nobody is asked then. */
+static gboolean
+is_held (P2psDownload *download)
+{
+  return p2ps_throttle_get_rate (p2ps_downloads_get_throttle (download->queue)) == 0;
+}
+
 /* Acts on the planner's decision. */
 static gint64
 follow_plan (P2psDownload *download, gint64 now, gboolean may_run)
@@ -322,10 +330,11 @@ follow_plan (P2psDownload *download, gint64 now, gboolean may_run)
   switch (plan.action)
     {
     case P2PS_PLAN_FETCH:
-      if (may_run)
+      if (may_run && !is_held (download))
         start_fetch (download, find_source (download, &plan.source), now);
       else
-        p2ps_download_set_state (download, P2PS_DOWNLOAD_QUEUED, NULL);
+        p2ps_download_set_state (download, P2PS_DOWNLOAD_QUEUED,
+                                 is_held (download) ? _ ("The limit for downloads is 0") : NULL);
       return P2PS_NEVER;
     case P2PS_PLAN_WAIT:
       p2ps_download_set_state (download, P2PS_DOWNLOAD_WAITING,
@@ -409,7 +418,11 @@ p2ps_download_tick (P2psDownload *download, gint64 now, gint64 stall_time)
   if (!p2ps_download_is_at_work (download->state))
     return;
   p2ps_fetch_get_progress (download->fetch, &progress);
-  p2ps_download_set_state (download, states[progress.phase], NULL);
+  p2ps_download_set_state (download, states[progress.phase],
+                           progress.phase == P2PS_FETCH_RECEIVING && download->queue != NULL
+                                   && is_held (download)
+                               ? _ ("The limit for downloads is 0")
+                               : NULL);
   if (progress.phase == P2PS_FETCH_RECEIVING && download->asked != NULL)
     p2ps_download_source_set_state (download->asked, _ ("Sending"));
 }

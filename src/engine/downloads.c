@@ -33,6 +33,7 @@ struct _P2psDownloads
   GHashTable *leaving; /* set of char*: hashes that a removed one still has files of */
   GQueue idle_parts;   /* of P2psDownload that are in `list`, the latest last */
   P2psDownloadCounters counters;
+  P2psThrottle *throttle; /* all downloads together */
   guint64 seed;
   gint64 stall_time;
   gint64 disk_retry_time;
@@ -342,6 +343,23 @@ p2ps_downloads_set_max_active (P2psDownloads *downloads, guint max_active)
   p2ps_downloads_kick (downloads);
 }
 
+/* Bytes of files per second, of all downloads together: P2PS_RATE_NONE is no limit, 0 lets them
+ * wait. Holds at once. */
+void
+p2ps_downloads_set_rate (P2psDownloads *downloads, guint64 bytes_per_second)
+{
+  if (p2ps_throttle_get_rate (downloads->throttle) == bytes_per_second)
+    return;
+  p2ps_throttle_set_rate (downloads->throttle, bytes_per_second);
+  p2ps_downloads_kick (downloads);
+}
+
+P2psThrottle *
+p2ps_downloads_get_throttle (P2psDownloads *downloads)
+{
+  return downloads->throttle;
+}
+
 /* How long a source may send next to nothing. */
 void
 p2ps_downloads_set_stall_time (P2psDownloads *downloads, gint64 microseconds)
@@ -577,6 +595,7 @@ p2ps_downloads_finalize (GObject *object)
   p2ps_downloads_stop (downloads);
   g_hash_table_unref (downloads->unsaved);
   g_hash_table_unref (downloads->leaving);
+  p2ps_throttle_unref (downloads->throttle);
   g_clear_object (&downloads->list);
   g_clear_object (&downloads->store);
   g_main_context_unref (downloads->context);
@@ -608,6 +627,7 @@ p2ps_downloads_init (P2psDownloads *downloads)
   downloads->unsaved = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
   downloads->leaving = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   downloads->max_active = DEFAULT_MAX_ACTIVE;
+  downloads->throttle = p2ps_throttle_new (P2PS_RATE_NONE);
   downloads->stall_time = P2PS_SOCKET_TIMEOUT_SECONDS * P2PS_SECOND;
   downloads->disk_retry_time = DISK_RETRY_TIME;
   downloads->seed = (guint64)g_random_int () << 32 | g_random_int ();

@@ -28,6 +28,7 @@ typedef struct
 P2psDownloads *p2ps_downloads_new (P2psStore *store);
 void p2ps_downloads_set_folder (P2psDownloads *downloads, const char *folder);
 void p2ps_downloads_set_max_active (P2psDownloads *downloads, guint max_active);
+void p2ps_downloads_set_rate (P2psDownloads *downloads, guint64 bytes_per_second);
 void p2ps_downloads_set_stall_time (P2psDownloads *downloads, gint64 microseconds);
 void p2ps_downloads_set_disk_retry_time (P2psDownloads *downloads, gint64 microseconds);
 void p2ps_downloads_load (P2psDownloads *downloads); /* the queue as it was; then it goes on */

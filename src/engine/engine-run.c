@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <uuid/uuid.h>
 
+#include "core/rate.h"
 #include "engine/error.h"
 #include "engine/peer-api.h"
 #include "engine/state-dir.h"
@@ -55,6 +56,19 @@ listen_on (const char *host, guint16 port, GError **error)
   return g_steal_pointer (&server);
 }
 
+/* Limits of the same value change nothing. P2PS_NO_LIMIT is P2PS_RATE_NONE. */
+static void
+set_limits (P2psEngine *engine)
+{
+  const P2psConfig *config = engine->config;
+
+  G_STATIC_ASSERT (P2PS_NO_LIMIT == P2PS_RATE_NONE);
+  if (engine->server)
+    p2ps_http_server_set_rates (engine->server, config->upload_bytes_per_second,
+                                config->upload_bytes_per_second_per_peer);
+  p2ps_downloads_set_rate (engine->downloads, config->download_bytes_per_second);
+}
+
 /* A node that announces what `server` listens on, and answers there. */
 static void
 run_node (P2psEngine *engine, P2psHttpServer *server)
@@ -74,6 +88,7 @@ run_node (P2psEngine *engine, P2psHttpServer *server)
     g_strlcpy (config.self.host, engine->config->host, sizeof config.self.host);
   config.self.port = p2ps_http_server_get_port (server);
   engine->server = server;
+  set_limits (engine);
   engine->driver = p2ps_driver_new (&config, engine->client, engine->library);
   p2ps_engine_wire_driver (engine);
   p2ps_peer_api_serve (server, engine, engine->driver);
@@ -179,6 +194,7 @@ replace_listener (P2psEngine *engine, const P2psConfig *config, GError **error)
   if (!server)
     {
       engine->server = listen_on (engine->config->host, port, NULL);
+      set_limits (engine);
       if (engine->server)
         p2ps_peer_api_serve (engine->server, engine, engine->driver);
     }
@@ -263,6 +279,7 @@ p2ps_engine_apply (P2psEngine *engine, const P2psConfig *config, GError **error)
   engine->config = p2ps_config_copy (config);
   if (server)
     move_node (engine, server);
+  set_limits (engine);
   p2ps_node_set_max_ttl (p2ps_driver_get_node (engine->driver), config->max_ttl);
   change_peers (engine, old->peers, engine->config->peers);
   if (!same_folders (old, engine->config))

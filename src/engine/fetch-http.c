@@ -45,6 +45,7 @@ typedef struct
   gint64 limit;    /* of the file's length */
   gboolean framed; /* the end of the body can be told from a broken connection */
   gint64 network_bytes;
+  gsize allowed; /* bytes that may be read now */
   GAsyncQueue *empty;
   GAsyncQueue *full;
   GThread *hasher;
@@ -328,6 +329,21 @@ hasher_main (gpointer data)
     }
 }
 
+/* Waits until the limit lets something pass: that isn't the source's fault. */
+static void
+wait_for_leave (Talk *talk)
+{
+  P2psFetch *fetch = talk->fetch;
+
+  if (p2ps_throttle_get_rate (fetch->throttle) == P2PS_RATE_NONE)
+    talk->allowed = BLOCK_SIZE;
+  if (talk->allowed > 0)
+    return;
+  p2ps_fetch_report (fetch, p2ps_part_file_get_length (fetch->part), talk->network_bytes,
+                     talk->total, FALSE);
+  talk->allowed = p2ps_throttle_wait (fetch->throttle, BLOCK_SIZE, fetch->cancellable);
+}
+
 /* Reads one block from the source. Returns its length, 0 at the end, -1 on error. */
 static gssize
 read_block (Talk *talk, Block *block, GError **error)
@@ -336,13 +352,17 @@ read_block (Talk *talk, Block *block, GError **error)
   GError *problem = NULL;
   gssize n;
 
+  wait_for_leave (talk);
   p2ps_fetch_report (fetch, p2ps_part_file_get_length (fetch->part), talk->network_bytes,
                      talk->total, TRUE);
-  n = g_input_stream_read (talk->body, block->data, BLOCK_SIZE, fetch->cancellable, &problem);
+  n = g_input_stream_read (talk->body, block->data, talk->allowed, fetch->cancellable, &problem);
   if (n < 0)
     fail_from (talk, problem, error);
   else
-    talk->network_bytes += n;
+    {
+      talk->network_bytes += n;
+      talk->allowed -= n;
+    }
   p2ps_fetch_report (fetch, p2ps_part_file_get_length (fetch->part), talk->network_bytes,
                      talk->total, FALSE);
   return n;

@@ -25,6 +25,7 @@ struct _P2psFetch
   gboolean look;
   gboolean if_range;
   gboolean alone;
+  P2psThrottle *throttle;
   P2psPartFile *part;
   gboolean end_is_a_guess; /* the end of the body may have been a broken connection */
   P2psFetchResult result;

@@ -35,6 +35,7 @@ p2ps_fetch_unref (P2psFetch *fetch)
   g_clear_pointer (&fetch->hit, p2ps_hit_free);
   g_clear_pointer (&fetch->thread, g_thread_unref);
   g_object_unref (fetch->cancellable);
+  p2ps_throttle_unref (fetch->throttle);
   g_main_context_unref (fetch->owner);
   g_free (fetch->folder);
   g_free (fetch->disk_name);
@@ -225,6 +226,7 @@ p2ps_fetch_start (const P2psFetchRequest *request, P2psPartFile *part, P2psFetch
   fetch->look = request->look;
   fetch->if_range = request->if_range;
   fetch->alone = request->alone;
+  fetch->throttle = p2ps_throttle_ref (request->throttle);
   fetch->part = part;
   fetch->progress.total = -1;
   if (part != NULL)

@@ -6,6 +6,7 @@
 #include "core/message.h"
 #include "core/planner.h"
 #include "engine/part-file.h"
+#include "engine/throttle.h"
 
 G_BEGIN_DECLS
 
@@ -42,6 +43,7 @@ typedef struct
   gboolean look;      /* for the finished file first */
   gboolean if_range;  /* this source's ETag is the content's hash */
   gboolean alone;     /* don't continue what somebody else began */
+  P2psThrottle *throttle;
 } P2psFetchRequest;
 
 typedef struct

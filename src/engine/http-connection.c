@@ -409,8 +409,9 @@ p2ps_http_connection_upload (P2psHttpConnection *self, GBytes *head, P2psSharedF
   clear_watch (self);
   get_limits (self, &limits);
   self->stage = P2PS_HTTP_UPLOADING;
-  p2ps_uploader_add (p2ps_http_server_get_uploader (self->server), self->fd, head, file, first,
-                     length, limits.idle_ms, upload_done_cb, p2ps_http_connection_ref (self));
+  p2ps_uploader_add (p2ps_http_server_get_uploader (self->server), self->fd, self->source, head,
+                     file, first, length, limits.idle_ms, upload_done_cb,
+                     p2ps_http_connection_ref (self));
   g_bytes_unref (head);
 }
 

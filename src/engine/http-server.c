@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "core/limits.h"
+#include "core/rate.h"
 #include "engine/http-listener.h"
 
 struct _P2psHttpServer
@@ -30,6 +31,8 @@ struct _P2psHttpServer
   P2psHttpListener *listener;
   P2psUploader *uploader;
   P2psHttpLimits limits;
+  guint64 rate; /* of uploads, bytes per second */
+  guint64 rate_per_source;
   GQueue connections;
   GHashTable *per_host; /* source: number of its connections */
   GSource *sweep;       /* while there are connections */
@@ -275,7 +278,10 @@ P2psUploader *
 p2ps_http_server_get_uploader (P2psHttpServer *self)
 {
   if (self->uploader == NULL)
-    self->uploader = p2ps_uploader_new (self->context);
+    {
+      self->uploader = p2ps_uploader_new (self->context);
+      p2ps_uploader_set_rates (self->uploader, self->rate, self->rate_per_source);
+    }
   return self->uploader;
 }
 
@@ -328,6 +334,7 @@ p2ps_http_server_init (P2psHttpServer *self)
   self->context = g_main_context_ref_thread_default ();
   self->loopback = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
   self->per_host = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->rate = self->rate_per_source = P2PS_RATE_NONE;
   self->limits = (P2psHttpLimits){
     .connections = get_max_connections (),
     .per_host = P2PS_MAX_CONNECTIONS_PER_HOST,
@@ -398,6 +405,19 @@ p2ps_http_server_set_max_body (P2psHttpServer *self, gsize max_body)
   g_return_if_fail (P2PS_IS_HTTP_SERVER (self));
 
   self->limits.max_body = max_body;
+}
+
+/* Bytes of files per second, in all and to each address: P2PS_RATE_NONE is no limit, 0 lets them
+ * wait. Holds at once, also for what is on its way. */
+void
+p2ps_http_server_set_rates (P2psHttpServer *self, guint64 total, guint64 per_source)
+{
+  g_return_if_fail (P2PS_IS_HTTP_SERVER (self));
+
+  self->rate = total;
+  self->rate_per_source = per_source;
+  if (self->uploader != NULL)
+    p2ps_uploader_set_rates (self->uploader, total, per_source);
 }
 
 void

@@ -28,6 +28,7 @@ guint16 p2ps_http_server_get_port (P2psHttpServer *server);
 void p2ps_http_server_set_handler (P2psHttpServer *server, P2psHttpHandler handler,
                                    gpointer user_data, GDestroyNotify destroy);
 void p2ps_http_server_set_max_body (P2psHttpServer *server, gsize max_body);
+void p2ps_http_server_set_rates (P2psHttpServer *server, guint64 total, guint64 per_source);
 void p2ps_http_server_accept (P2psHttpServer *server, GIOStream *stream, const char *source);
 void p2ps_http_server_stop (P2psHttpServer *server);
 guint p2ps_http_server_get_connections (P2psHttpServer *server);

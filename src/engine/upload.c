@@ -4,7 +4,8 @@
  * that were given to it: whatever waits for a disk waits here, and a slow reader costs a row in a
  * table, no thread. A file that changes while it is sent is cut short, so that its receiver can
  * tell; a reader that takes nothing for stall_ms is dropped, one that takes a little all the time
- * is not. */
+ * is not, nor is one that we keep waiting because of a rate: those are not polled for room until
+ * their turn comes. */
 
 #include "engine/upload.h"
 
@@ -19,13 +20,27 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/throttle.h"
+
 #define N_THREADS 2
-#define SLICE (1024 * 1024)           /* per turn: uploads on one thread take turns */
+#define SLICE (1024 * 1024)             /* per turn: uploads on one thread take turns */
+#define SOURCE_MEMORY (2 * P2PS_SECOND) /* the rate of a source that has gone is kept so long */
+#define MANY_SOURCES 32
 #define CHECK_EVERY (8 * 1024 * 1024) /* bytes between two looks at whether the file changed */
+
+/* One address that downloads, however many connections it has. On the owner's context, but for the
+ * throttle. */
+typedef struct
+{
+  P2psThrottle *throttle;
+  guint active;
+  gint64 last;
+} Source;
 
 typedef struct
 {
   int fd;
+  Source *source;
   GBytes *head;
   gsize head_sent;
   P2psSharedFile *file;
@@ -34,7 +49,11 @@ typedef struct
   gint64 unchecked;
   gint64 stall_us;
   gint64 deadline;
-  int queued; /* bytes that the reader's side had not taken yet when we last looked */
+  gint64 allowed;  /* bytes that may be sent now */
+  gint64 reserved; /* ... and from `turn` on */
+  gint64 turn;
+  guint generation; /* of the rates that those are of */
+  int queued;       /* bytes that the reader's side had not taken yet when we last looked */
   gboolean complete;
   P2psUploadDone done;
   gpointer user_data;
@@ -59,6 +78,10 @@ struct _P2psUploader
   _Atomic guint64 bytes_sent;
   guint64 uploads;
   guint active;
+  P2psThrottle *throttle; /* all together */
+  GHashTable *sources;    /* host: Source */
+  guint64 per_source;     /* bytes per second */
+  _Atomic guint generation;
 };
 
 /* --- in a worker's thread --- */
@@ -67,6 +90,7 @@ typedef enum
 {
   STEP_AGAIN,
   STEP_WAIT,
+  STEP_HELD, /* by a rate */
   STEP_DONE,
 } Step;
 
@@ -91,6 +115,63 @@ send_head (Upload *upload)
   return step_result (n);
 }
 
+/* Whether something may be sent now. */
+static gboolean
+has_leave (P2psUploader *uploader, Upload *upload)
+{
+  P2psThrottle *total = uploader->throttle;
+  P2psThrottle *own = upload->source->throttle;
+  gint64 now;
+
+  if (p2ps_throttle_get_rate (total) == P2PS_RATE_NONE
+      && p2ps_throttle_get_rate (own) == P2PS_RATE_NONE)
+    upload->allowed = SLICE;
+  if (upload->allowed > 0)
+    return TRUE;
+  now = g_get_monotonic_time ();
+  if (upload->reserved == 0)
+    {
+      gint64 slice = MIN (p2ps_throttle_get_slice (total), p2ps_throttle_get_slice (own));
+      gint64 turn;
+
+      slice = MIN (slice, upload->left);
+      upload->turn = p2ps_throttle_reserve (own, now, slice);
+      if (upload->turn == P2PS_NEVER)
+        return FALSE;
+      turn = p2ps_throttle_reserve (total, now, slice);
+      upload->turn = MAX (upload->turn, turn);
+      upload->reserved = turn == P2PS_NEVER ? 0 : slice;
+    }
+  if (upload->turn > now)
+    return FALSE;
+  upload->allowed = upload->reserved;
+  upload->reserved = 0;
+  upload->turn = 0;
+  return TRUE;
+}
+
+/* Before it is polled: with other rates, or when its turn has come, it is a reader like others. */
+static gboolean
+is_held (P2psUploader *uploader, Upload *upload, gint64 now)
+{
+  const guint generation = atomic_load (&uploader->generation);
+
+  if (upload->generation != generation)
+    {
+      upload->allowed = upload->reserved = 0;
+      upload->turn = MIN (upload->turn, now);
+      upload->generation = generation;
+    }
+  if (upload->turn == 0)
+    return FALSE;
+  if (upload->turn > now)
+    return TRUE;
+  upload->allowed = upload->reserved;
+  upload->reserved = upload->turn = 0;
+  upload->deadline = now + upload->stall_us;
+  return FALSE;
+}
+
 /* The last byte is sent only after a last look at the file: whoever gets all of it got what was
  * hashed. */
 static Step
@@ -99,6 +180,9 @@ send_body (P2psUploader *uploader, Upload *upload)
   gint64 count = MIN (SLICE, upload->left > 1 ? upload->left - 1 : 1);
   gssize n;
 
+  if (!has_leave (uploader, upload))
+    return STEP_HELD;
+  count = MIN (count, upload->allowed);
   if (upload->left == 1 || upload->unchecked >= CHECK_EVERY)
     {
       if (!p2ps_shared_file_is_unchanged (upload->file))
@@ -109,6 +193,7 @@ send_body (P2psUploader *uploader, Upload *upload)
   if (n > 0)
     {
       upload->left -= n;
+      upload->allowed -= n;
       upload->unchecked += n;
       atomic_fetch_add_explicit (&uploader->bytes_sent, n, memory_order_relaxed);
     }
@@ -207,10 +292,23 @@ fill_poll_table (Worker *worker, GPtrArray *uploads, GArray *table)
     {
       Upload *upload = g_ptr_array_index (uploads, i);
 
-      g_array_index (table, struct pollfd, i + 1) = (struct pollfd){ upload->fd, POLLOUT, 0 };
-      next = MIN (next, upload->deadline);
+      gboolean held = is_held (worker->uploader, upload, now);
+
+      g_array_index (table, struct pollfd, i + 1)
+          = (struct pollfd){ upload->fd, held ? 0 : POLLOUT, 0 };
+      next = MIN (next, held ? upload->turn : upload->deadline);
     }
   return next == G_MAXINT64 ? -1 : (int)CLAMP ((next - now) / 1000 + 1, 0, G_MAXINT);
+}
+
+/* Its turn at the socket. FALSE: the upload is over. */
+static gboolean
+handle (P2psUploader *uploader, Upload *upload, const struct pollfd *row, gint64 now)
+{
+  /* Held: only that the reader has gone is of interest. */
+  if (row->events == 0)
+    return row->revents == 0;
+  return row->revents != 0 ? pump (uploader, upload) : has_time_left (upload, now);
 }
 
 static gpointer
@@ -234,9 +332,9 @@ worker_main (gpointer data)
       for (guint i = uploads->len; i-- > 0;)
         {
           Upload *upload = g_ptr_array_index (uploads, i);
-          gboolean ready = g_array_index (table, struct pollfd, i + 1).revents != 0;
+          const struct pollfd *row = &g_array_index (table, struct pollfd, i + 1);
 
-          if (ready ? pump (worker->uploader, upload) : has_time_left (upload, now))
+          if (handle (worker->uploader, upload, row, now))
             continue;
           g_ptr_array_remove_index_fast (uploads, i);
           hand_back (worker, upload);
@@ -262,6 +360,8 @@ hand_out_finished (P2psUploader *self)
   while ((upload = g_queue_pop_head (&finished)) != NULL)
     {
       self->active--;
+      upload->source->active--;
+      upload->source->last = g_get_monotonic_time ();
       upload->done (upload->complete, upload->user_data);
       g_bytes_unref (upload->head);
       p2ps_shared_file_unref (upload->file);
@@ -287,6 +387,15 @@ source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 
 static GSourceFuncs source_funcs = { .dispatch = source_dispatch };
 
+static void
+source_free (gpointer data)
+{
+  Source *source = data;
+
+  p2ps_throttle_unref (source->throttle);
+  g_free (source);
+}
+
 /* done callbacks run on context. The threads start with the first upload. */
 P2psUploader *
 p2ps_uploader_new (GMainContext *context)
@@ -294,6 +403,9 @@ p2ps_uploader_new (GMainContext *context)
   P2psUploader *self = g_new0 (P2psUploader, 1);
 
   g_mutex_init (&self->lock);
+  self->throttle = p2ps_throttle_new (P2PS_RATE_NONE);
+  self->per_source = P2PS_RATE_NONE;
+  self->sources = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, source_free);
   for (guint i = 0; i < N_THREADS; i++)
     self->workers[i].uploader = self;
   self->source = g_source_new (&source_funcs, sizeof (GSource));
@@ -316,16 +428,66 @@ start_worker (Worker *worker)
   return worker->thread != NULL;
 }
 
-/* Sends head and then length bytes of the file from first on to the non-blocking socket fd, which
- * must stay open until done is called. */
+static gboolean
+is_forgotten (gpointer key, gpointer value, gpointer user_data)
+{
+  const Source *source = value;
+  const gint64 *now = user_data;
+
+  return source->active == 0 && *now - source->last > SOURCE_MEMORY;
+}
+
+/* A source that comes again at once finds its rate as it left it. */
+static Source *
+get_source (P2psUploader *self, const char *host)
+{
+  gint64 now = g_get_monotonic_time ();
+  Source *source = g_hash_table_lookup (self->sources, host);
+
+  if (source != NULL)
+    return source;
+  if (g_hash_table_size (self->sources) >= MANY_SOURCES)
+    g_hash_table_foreach_remove (self->sources, is_forgotten, &now);
+  source = g_new0 (Source, 1);
+  source->throttle = p2ps_throttle_new (self->per_source);
+  g_hash_table_insert (self->sources, g_strdup (host), source);
+  return source;
+}
+
+/* Bytes per second of files, over all uploads and for each address; P2PS_RATE_NONE: no limit, 0:
+ * they pause. Uploads that are on their way follow at once. */
 void
-p2ps_uploader_add (P2psUploader *self, int fd, GBytes *head, P2psSharedFile *file, gint64 first,
-                   gint64 length, guint stall_ms, P2psUploadDone done, gpointer user_data)
+p2ps_uploader_set_rates (P2psUploader *self, guint64 total, guint64 per_source)
+{
+  GHashTableIter iter;
+  gpointer source;
+
+  if (p2ps_throttle_get_rate (self->throttle) == total && self->per_source == per_source)
+    return;
+  p2ps_throttle_set_rate (self->throttle, total);
+  self->per_source = per_source;
+  g_hash_table_iter_init (&iter, self->sources);
+  while (g_hash_table_iter_next (&iter, NULL, &source))
+    p2ps_throttle_set_rate (((Source *)source)->throttle, per_source);
+  atomic_fetch_add (&self->generation, 1);
+  for (guint i = 0; i < N_THREADS; i++)
+    if (self->workers[i].thread != NULL)
+      eventfd_write (self->workers[i].wake, 1);
+}
+
+/* Sends head and then length bytes of the file from first on to the non-blocking socket fd, which
+ * must stay open until done is called. source: the reader's host. */
+void
+p2ps_uploader_add (P2psUploader *self, int fd, const char *source, GBytes *head,
+                   P2psSharedFile *file, gint64 first, gint64 length, guint stall_ms,
+                   P2psUploadDone done, gpointer user_data)
 {
   Upload *upload = g_new0 (Upload, 1);
   Worker *worker;
 
   upload->fd = fd;
+  upload->source = get_source (self, source);
+  upload->source->active++;
   upload->head = g_bytes_ref (head);
   upload->file = p2ps_shared_file_ref (file);
   upload->offset = first;
@@ -394,6 +556,8 @@ p2ps_uploader_free (P2psUploader *self)
   p2ps_uploader_stop (self);
   g_source_destroy (self->source);
   g_source_unref (self->source);
+  g_hash_table_unref (self->sources);
+  p2ps_throttle_unref (self->throttle);
   g_mutex_clear (&self->lock);
   g_free (self);
 }

@@ -14,9 +14,10 @@ typedef struct _P2psUploader P2psUploader;
 typedef void (*P2psUploadDone) (gboolean complete, gpointer user_data);
 
 P2psUploader *p2ps_uploader_new (GMainContext *context);
-void
-p2ps_uploader_add (P2psUploader *uploader, int fd, GBytes *head, P2psSharedFile *file, gint64 first,
-                   gint64 length, guint stall_ms, P2psUploadDone done, gpointer user_data);
+void p2ps_uploader_set_rates (P2psUploader *uploader, guint64 total, guint64 per_source);
+void p2ps_uploader_add (P2psUploader *uploader, int fd, const char *source, GBytes *head,
+                        P2psSharedFile *file, gint64 first, gint64 length, guint stall_ms,
+                        P2psUploadDone done, gpointer user_data);
 void p2ps_uploader_get_counters (P2psUploader *uploader, guint64 *bytes_sent, guint64 *uploads,
                                  guint *active);
 void p2ps_uploader_stop (P2psUploader *uploader);

@@ -109,7 +109,8 @@ test_ours (Fixture *fixture, gconstpointer data)
       "             {\"host\": \"127.0.0.1\", \"port\": 9000}],"
       " \"file\": {\"shared_directory\": \"shared\", \"shared_directories\": [\"%s\", \"shared/\"],"
       "            \"share_hidden\": true, \"follow_symlinks\": true},"
-      " \"limits\": {\"upload_bytes_per_second\": 1000, \"upload_slots\": 0}}",
+      " \"limits\": {\"upload_bytes_per_second\": 1000,"
+      "              \"upload_bytes_per_second_per_peer\": 500, \"upload_slots\": 0}}",
       more);
   config = load (fixture, json);
   g_assert_null (config->warnings);
@@ -122,6 +123,7 @@ test_ours (Fixture *fixture, gconstpointer data)
   g_assert_true (config->share_hidden);
   g_assert_true (config->follow_links);
   g_assert_cmpuint (config->upload_bytes_per_second, ==, 1000);
+  g_assert_cmpuint (config->upload_bytes_per_second_per_peer, ==, 500);
   g_assert_cmpuint (config->upload_slots, ==, 0);
   g_assert_true (config->uploads_per_peer == P2PS_NO_LIMIT);
 }

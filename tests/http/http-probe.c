@@ -5,7 +5,8 @@
  * 201] POST /query            [{"status": true}, 200] POST /echo             the body GET  /target
  * path, query "q" and source as they arrived GET  /held             nothing until the next request
  * for it arrives GET  /forgotten        nothing: the request is dropped GET  /big?n=BYTES      so
- * many bytes from memory GET  /state            counters GET  /stop             stops the server
+ * many bytes from memory GET  /rates?total=N&source=N  sets the limits of uploads, bytes per second
+ * GET  /state            counters GET  /stop             stops the server
  * (and listens again) while others are being served GET  /download/NAME    a file of the folder;
  * its hash is the SHA-256 of its name */
 
@@ -127,6 +128,22 @@ serve_held (P2psHttpRequest *request)
   reply_text (request, g_strdup ("released"));
 }
 
+static guint64
+get_number (P2psHttpRequest *request, const char *key)
+{
+  const char *text = p2ps_http_request_get_query (request, key);
+
+  return text != NULL ? g_ascii_strtoull (text, NULL, 10) : G_MAXUINT64;
+}
+
+static void
+set_rates (P2psHttpRequest *request)
+{
+  p2ps_http_server_set_rates (probe.server, get_number (request, "total"),
+                              get_number (request, "source"));
+  reply_text (request, g_strdup ("set"));
+}
+
 static void
 handler (P2psHttpRequest *request, gpointer user_data)
 {
@@ -147,6 +164,8 @@ handler (P2psHttpRequest *request, gpointer user_data)
 
       reply_text (request, g_strnfill (n, 'x'));
     }
+  else if (g_str_equal (path, "/rates"))
+    set_rates (request);
   else if (g_str_equal (path, "/state"))
     reply_text (request, describe_state ());
   else if (g_str_equal (path, "/stop"))
