@@ -21,7 +21,8 @@
 typedef struct
 {
   P2psQuery *query;
-  gboolean direct; /* it came from its origin */
+  P2psAddress from; /* the peer that sent it, or a host that is none */
+  gboolean direct;  /* it came from its origin */
 } Lookup;
 
 /* Hits on their way to one origin. */
@@ -117,15 +118,34 @@ p2ps_answers_get_wake (P2psNode *node)
   return node->answers->wake;
 }
 
-/* Asks the library. @direct: the query came from its origin itself. */
+/* Half of the look-ups are for others than @from, however much it asks. */
+static gboolean
+has_room_for (P2psAnswers *self, const P2psAddress *from)
+{
+  guint total = g_hash_table_size (self->lookups), count = 0;
+  GHashTableIter iter;
+  gpointer lookup;
+
+  if (total < P2PS_MAX_LOOKUPS / 2)
+    return TRUE;
+  g_hash_table_iter_init (&iter, self->lookups);
+  while (g_hash_table_iter_next (&iter, NULL, &lookup))
+    if (p2ps_address_equal (&((Lookup *)lookup)->from, from))
+      count++;
+
+  return total < P2PS_MAX_LOOKUPS && count < P2PS_MAX_LOOKUPS / 2;
+}
+
+/* Asks the library. @from: who sent the query; @direct: it is its origin itself. */
 void
-p2ps_answers_look_up (P2psNode *node, const P2psQuery *query, gboolean direct)
+p2ps_answers_look_up (P2psNode *node, const P2psQuery *query, const P2psAddress *from,
+                      gboolean direct)
 {
   P2psAnswers *self = node->answers;
   Lookup *lookup;
   guint64 token;
 
-  if (g_hash_table_size (self->lookups) >= P2PS_MAX_LOOKUPS)
+  if (!has_room_for (self, from))
     {
       node->counters.dropped++;
       return;
@@ -133,6 +153,7 @@ p2ps_answers_look_up (P2psNode *node, const P2psQuery *query, gboolean direct)
   lookup = g_new0 (Lookup, 1);
   token = p2ps_node_next_token (node);
   lookup->query = p2ps_query_copy (query);
+  lookup->from = *from;
   lookup->direct = direct;
   g_hash_table_insert (self->lookups, g_memdup2 (&token, sizeof token), lookup);
   p2ps_node_push_lookup (node, token, query);

@@ -29,6 +29,14 @@ p2ps_bucket_take (P2psBucket *bucket, gint64 now, gint64 interval, guint burst)
   return TRUE;
 }
 
+/* What was asked for in vain counts as well, up to @debt of it: who goes on above the rate gets
+ * nothing, not the rate. */
+static inline void
+p2ps_bucket_owe (P2psBucket *bucket, gint64 now, gint64 interval, guint burst, guint debt)
+{
+  bucket->full = MIN (bucket->full + interval, now + (gint64)(burst + debt) * interval);
+}
+
 /* One bucket for each of many names that strangers choose (bucket.c). At most @max of them: the
  * oldest goes first. */
 typedef struct _P2psBuckets P2psBuckets;

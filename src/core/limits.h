@@ -54,6 +54,8 @@
 /* Refused queries that cost no score: an honest relay of a flood is not the flood. */
 #define P2PS_EXCESS_PER_NEIGHBOUR 1 /* a second */
 #define P2PS_EXCESS_BURST 50
+#define P2PS_EXCESS_POINTS 4 /* each new one; a known one costs 1 */
+#define P2PS_QUERIES_DEBT 4  /* queries: refused ones count, until a second of silence */
 #define P2PS_FORWARDS_PER_SECOND 20
 #define P2PS_MAX_FORWARDS_WAITING 64        /* 3 s: what waits longer is too late */
 #define P2PS_MAX_OUTBOX 24                  /* queries that wait for one neighbour */

@@ -127,7 +127,7 @@ p2ps_member_deactivate (P2psNode *node, P2psMember *member)
   set_state (node, member, P2PS_PEER_INACTIVE);
   member->joined = FALSE;
   member->retries = 0;
-  g_queue_clear_full (&member->outbox, (GDestroyNotify)p2ps_message_unref);
+  p2ps_fair_clear (&member->outbox, (GDestroyNotify)p2ps_message_unref);
   if (!member->contacting)
     p2ps_member_schedule (node, member, node->now + get_backoff (node, member));
   if (self->active < P2PS_MIN_ACTIVE_PEERS)

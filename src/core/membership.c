@@ -14,7 +14,7 @@
 static void
 member_free (P2psMember *member)
 {
-  g_queue_clear_full (&member->outbox, (GDestroyNotify)p2ps_message_unref);
+  p2ps_fair_clear (&member->outbox, (GDestroyNotify)p2ps_message_unref);
   g_free (member);
 }
 
@@ -173,7 +173,7 @@ add (P2psNode *node, const P2psAddress *address, GPtrArray *table)
   member->banned = member->failed = P2PS_LONG_AGO;
   member->in.full = member->out.full = member->duplicates.full = member->excess.full
       = P2PS_LONG_AGO;
-  g_queue_init (&member->outbox);
+  p2ps_fair_init (&member->outbox);
   g_hash_table_insert (node->membership->by_address, &member->info.address, member);
   g_ptr_array_add (table, member);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "core/fair.h"
 #include "core/node-private.h"
 
 /* One address that a node knows of: a candidate that was named to it, or a peer. */
@@ -33,7 +34,7 @@ typedef struct
   P2psBucket duplicates; /* known ones */
   P2psBucket excess;     /* refused ones that cost it nothing */
   P2psBucket out;        /* queries to it */
-  GQueue outbox;         /* of P2psMessage: queries that wait for `out` */
+  P2psFair outbox;       /* of P2psMessage: queries that wait for `out` */
 } P2psMember;
 
 /* A caller of GET_PEERS that is being pinged: its answer waits for that. */

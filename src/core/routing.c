@@ -4,7 +4,8 @@
  * it came from and the one who asks; a known one is answered "duplicate", and sent on again only
  * when it has more budget left. Two budgets: `ttl` is what classic peers know (they take 2 off, so
  * does this node when it gets a query from one, and they are sent at most 2); `xttl` counts the
- * hops between our nodes, which leave the ttl alone. Refuses queries beyond their rate and from
+ * hops between our nodes, which leave the ttl alone. What waits to be sent on takes turns by the
+ * neighbour that it came from: a flood waits for itself. Refuses queries beyond their rate and from
  * addresses that can't be. On the owner context. */
 
 #define G_LOG_DOMAIN "p2ps-routing"
@@ -47,7 +48,7 @@ p2ps_routing_new (void)
   self->strangers = p2ps_buckets_new (MAX_STRANGER_HOSTS);
   self->excess = p2ps_buckets_new (MAX_STRANGER_HOSTS);
   self->all_strangers.full = self->stranger_forwards.full = self->forwards.full = P2PS_LONG_AGO;
-  g_queue_init (&self->waiting);
+  p2ps_fair_init (&self->waiting);
   self->wake = P2PS_NEVER;
   self->searches = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
                                           (GDestroyNotify)p2ps_search_state_free);
@@ -59,7 +60,7 @@ p2ps_routing_new (void)
 void
 p2ps_routing_free (P2psRouting *self)
 {
-  g_queue_clear_full (&self->waiting, (GDestroyNotify)forward_free);
+  p2ps_fair_clear (&self->waiting, (GDestroyNotify)forward_free);
   g_queue_clear (&self->search_order);
   g_hash_table_unref (self->searches);
   p2ps_buckets_free (self->strangers);
@@ -80,32 +81,28 @@ wake_at (P2psNode *node, gint64 when)
 static void
 drain (P2psNode *node, P2psMember *member)
 {
-  while (!g_queue_is_empty (&member->outbox)
+  while (!p2ps_fair_is_empty (&member->outbox)
          && p2ps_bucket_take (&member->out, node->now, IN_INTERVAL, OUT_BURST))
-    p2ps_node_push_send (node, &member->info.address, g_queue_pop_head (&member->outbox),
+    p2ps_node_push_send (node, &member->info.address, p2ps_fair_pop (&member->outbox),
                          P2PS_FOR_QUERY, NULL, NULL);
-  if (!g_queue_is_empty (&member->outbox))
+  if (!p2ps_fair_is_empty (&member->outbox))
     wake_at (node, p2ps_bucket_get_ready (&member->out, IN_INTERVAL, OUT_BURST));
 }
 
-/* @message: (transfer full) */
+/* @message: (transfer full); @from: (nullable): whose query it is, NULL: our own, which comes first
+ */
 static void
-post (P2psNode *node, P2psMember *member, P2psMessage *message, gboolean own)
+post (P2psNode *node, P2psMember *member, P2psMessage *message, const P2psAddress *from)
 {
-  if (member->outbox.length >= P2PS_MAX_OUTBOX)
-    {
-      node->counters.dropped++;
-      p2ps_message_unref (own ? g_queue_pop_tail (&member->outbox) : message);
-      if (!own)
-        return;
-    }
-  if (own)
-    g_queue_push_head (&member->outbox, message);
-  else
-    {
-      g_queue_push_tail (&member->outbox, message);
-      node->counters.forwarded++;
-    }
+  P2psMessage *dropped = from == NULL
+                             ? p2ps_fair_push_first (&member->outbox, message, P2PS_MAX_OUTBOX)
+                             : p2ps_fair_push (&member->outbox, from, message, P2PS_MAX_OUTBOX);
+
+  if (from != NULL && dropped != message)
+    node->counters.forwarded++;
+  if (dropped != NULL)
+    node->counters.dropped++;
+  p2ps_message_unref (dropped);
   drain (node, member);
 }
 
@@ -144,7 +141,26 @@ p2ps_routing_send_own (P2psNode *node, P2psMember *member, const P2psQuery *quer
   post (node, member,
         member->info.classic ? copy_for_classic (query, MIN (ttl, P2PS_MAX_TTL_TO_CLASSIC))
                              : copy_for_ours (node, query, ttl, P2PS_MAX_XTTL, 0),
-        TRUE);
+        NULL);
+}
+
+static gboolean
+is_needless (gconstpointer data, gpointer user_data)
+{
+  const P2psQuery *copy = ((const P2psMessage *)data)->query, *theirs = user_data;
+
+  return strcmp (copy->qid, theirs->qid) == 0 && p2ps_address_equal (&copy->origin, &theirs->origin)
+         && strcmp (copy->filename, theirs->filename) == 0
+         && strcmp (copy->filehash, theirs->filehash) == 0 && copy->ttl <= theirs->ttl
+         && (copy->xttl <= theirs->xttl || theirs->xttl >= P2PS_ENOUGH_XTTL);
+}
+
+/* One of ours sent @query, so a copy that waits for it tells it nothing. */
+static void
+cancel (P2psMember *member, P2psQuery *query)
+{
+  if (!member->info.classic)
+    p2ps_message_unref (p2ps_fair_take (&member->outbox, query, is_needless));
 }
 
 static void
@@ -167,7 +183,7 @@ send_on (P2psNode *node, const Forward *forward)
           || p2ps_address_equal (&member->info.address, &forward->from)
           || p2ps_address_equal (&member->info.address, &forward->query->origin))
         continue;
-      post (node, member, p2ps_message_ref (message), FALSE);
+      post (node, member, p2ps_message_ref (message), &forward->from);
     }
 }
 
@@ -177,15 +193,15 @@ send_waiting (P2psNode *node)
   P2psRouting *self = node->routing;
 
   while (
-      !g_queue_is_empty (&self->waiting)
+      !p2ps_fair_is_empty (&self->waiting)
       && p2ps_bucket_take (&self->forwards, node->now, FORWARD_INTERVAL, P2PS_FORWARDS_PER_SECOND))
     {
-      Forward *forward = g_queue_pop_head (&self->waiting);
+      Forward *forward = p2ps_fair_pop (&self->waiting);
 
       send_on (node, forward);
       forward_free (forward);
     }
-  if (!g_queue_is_empty (&self->waiting))
+  if (!p2ps_fair_is_empty (&self->waiting))
     wake_at (node,
              p2ps_bucket_get_ready (&self->forwards, FORWARD_INTERVAL, P2PS_FORWARDS_PER_SECOND));
 }
@@ -241,11 +257,10 @@ forward (P2psNode *node, const P2psQuery *query, Budget budget, P2psMember *send
     }
   else
     left = budget.ttl;
-  if (self->waiting.length >= P2PS_MAX_FORWARDS_WAITING
-      || (sender == NULL
-          && !p2ps_bucket_take (&self->stranger_forwards, node->now,
-                                P2PS_SECOND / P2PS_STRANGER_FORWARDS_PER_SECOND,
-                                P2PS_STRANGER_FORWARDS_BURST)))
+  if (sender == NULL
+      && !p2ps_bucket_take (&self->stranger_forwards, node->now,
+                            P2PS_SECOND / P2PS_STRANGER_FORWARDS_PER_SECOND,
+                            P2PS_STRANGER_FORWARDS_BURST))
     {
       node->counters.dropped++;
       return;
@@ -259,7 +274,12 @@ forward (P2psNode *node, const P2psQuery *query, Budget budget, P2psMember *send
   item->xttl = budget.xttl - 1;
   /* From one of ours a ttl of 0 means that classic peers had their share. */
   item->ttl_for_classic = left > 0 || query->xttl < 0 ? MIN (left, P2PS_MAX_TTL_TO_CLASSIC) : -1;
-  g_queue_push_tail (&self->waiting, item);
+  item = p2ps_fair_push (&self->waiting, &item->from, item, P2PS_MAX_FORWARDS_WAITING);
+  if (item != NULL)
+    {
+      node->counters.dropped++;
+      forward_free (item);
+    }
   send_waiting (node);
 }
 
@@ -316,18 +336,21 @@ refuse (P2psNode *node, const char *source, const P2psQuery *query, P2psMember *
  * that is none. */
 static void
 refuse_for_rate (P2psNode *node, const char *source, const P2psQuery *query, P2psMember *sender,
-                 guint64 request)
+                 gboolean known, guint64 request)
 {
   P2psBucket *excess
       = sender != NULL ? &sender->excess : p2ps_buckets_get (node->routing->excess, source);
   P2psAddress caller = { "", query->via.port != 0 ? query->via.port : query->origin.port };
 
   node->counters.refused[P2PS_REFUSED_RATE]++;
+  if (sender != NULL && !known)
+    p2ps_bucket_owe (&sender->in, node->now, IN_INTERVAL, P2PS_QUERIES_BURST, P2PS_QUERIES_DEBT);
   if (!p2ps_bucket_take (excess, node->now, P2PS_SECOND / P2PS_EXCESS_PER_NEIGHBOUR,
                          P2PS_EXCESS_BURST))
     {
       g_strlcpy (caller.host, source, sizeof caller.host);
-      p2ps_node_blame (node, node->now, sender != NULL ? &sender->info.address : &caller, 1);
+      p2ps_node_blame (node, node->now, sender != NULL ? &sender->info.address : &caller,
+                       known ? 1 : P2PS_EXCESS_POINTS);
     }
   p2ps_node_push_reject (node, request, 429, "Too many queries.");
 }
@@ -360,6 +383,18 @@ is_own (P2psNode *node, const P2psQuery *query)
              && p2ps_searches_find (node, query->qid) != NULL);
 }
 
+static void
+look_up (P2psNode *node, const P2psQuery *query, const char *source, const P2psMember *sender)
+{
+  P2psAddress from = { "", 0 };
+
+  if (sender != NULL)
+    from = sender->info.address;
+  else
+    g_strlcpy (from.host, source, sizeof from.host);
+  p2ps_answers_look_up (node, query, &from, p2ps_source_is_host (source, query->origin.host));
+}
+
 /* A query from @source. The reply comes first, the work after it. */
 void
 p2ps_routing_query (P2psNode *node, const char *source, const P2psMessage *message, guint64 request)
@@ -382,7 +417,7 @@ p2ps_routing_query (P2psNode *node, const char *source, const P2psMessage *messa
   known = own || seen != NULL;
   if (!is_within_rate (node, sender, source, known))
     {
-      refuse_for_rate (node, source, query, sender, request);
+      refuse_for_rate (node, source, query, sender, known, request);
       return;
     }
   if (sender != NULL && certain && sender->info.state == P2PS_PEER_ACTIVE)
@@ -390,11 +425,15 @@ p2ps_routing_query (P2psNode *node, const char *source, const P2psMessage *messa
 
   p2ps_node_push_status (node, request, TRUE, known);
   if (known)
-    node->counters.duplicates++;
+    {
+      node->counters.duplicates++;
+      if (sender != NULL && certain)
+        cancel (sender, query);
+    }
   else
     {
       seen = p2ps_memory_add (node->routing->memory, node->now, &key);
-      p2ps_answers_look_up (node, query, p2ps_source_is_host (source, query->origin.host));
+      look_up (node, query, source, sender);
     }
   if (own)
     return;

@@ -25,7 +25,7 @@ struct _P2psRouting
   P2psBuckets *excess; /* refused queries of strangers, by source */
   P2psBucket stranger_forwards;
   P2psBucket forwards;
-  GQueue waiting; /* of Forward, for `forwards` */
+  P2psFair waiting; /* of Forward, for `forwards` */
   gint64 wake;
   GHashTable *searches; /* qid -> P2psSearchState */
   GQueue search_order;  /* of P2psSearchState, oldest first */
@@ -48,7 +48,8 @@ void p2ps_search_state_free (P2psSearchState *search);
 
 P2psAnswers *p2ps_answers_new (void);
 void p2ps_answers_free (P2psAnswers *answers);
-void p2ps_answers_look_up (P2psNode *node, const P2psQuery *query, gboolean direct);
+void p2ps_answers_look_up (P2psNode *node, const P2psQuery *query, const P2psAddress *from,
+                           gboolean direct);
 void p2ps_answers_found (P2psNode *node, guint64 token, GPtrArray *hits);
 void p2ps_answers_pinged (P2psNode *node, const P2psAddress *to, P2psOutcome outcome,
                           const P2psMessage *reply);

@@ -50,6 +50,24 @@ relayed (guint number, const char *origin, const char *via, int ttl, int xttl)
   return query;
 }
 
+static gboolean
+was_sent (Rig *rig, const char *address, guint number)
+{
+  g_autoptr (P2psQuery) query = rig_make_query (number, NULL, 0, 0);
+  P2psAddress to = rig_address (address);
+
+  for (guint i = 0; i < rig->log->len; i++)
+    {
+      const RigSent *sent = g_ptr_array_index (rig->log, i);
+
+      if (sent->message->type == P2PS_MESSAGE_QUERY && p2ps_address_equal (&sent->to, &to)
+          && strcmp (sent->message->query->qid, query->qid) == 0)
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
 static void
 test_forward (void)
 {
@@ -301,7 +319,12 @@ test_rate_in (void)
                == P2PS_EFFECT_REPLY;
        ok++)
     ;
-  g_assert_cmpuint (ok, ==, P2PS_QUERIES_PER_NEIGHBOUR);
+  /* What was refused counts, too: a second of silence, and it may speak again. */
+  g_assert_cmpuint (ok, ==, P2PS_QUERIES_PER_NEIGHBOUR - P2PS_QUERIES_DEBT);
+  rig_advance (rig, 2 * P2PS_SECOND);
+  for (ok = 0; ok < P2PS_QUERIES_PER_NEIGHBOUR; ok++)
+    g_assert_cmpint (rig_query (rig, "10.0.0.2", relayed (++number, STRANGER, A, 5, 10))->type, ==,
+                     P2PS_EFFECT_REPLY);
   /* Who goes on is banned. */
   for (guint i = 0; i < 200; i++)
     rig_query (rig, "10.0.0.2", relayed (++number, STRANGER, A, 5, 10));
@@ -383,6 +406,72 @@ test_rate_out (void)
       rig_advance (rig, P2PS_SECOND / 5);
     }
   g_assert_cmpuint (counters->dropped, >, 0);
+}
+
+/* Who sends a little over the rate for long gets nothing, not the rate. */
+static void
+test_rate_lasting (void)
+{
+  g_autoptr (Rig) rig = make_rig ();
+  guint ok = 0;
+
+  for (guint i = 0; i < 12 * 6; i++)
+    {
+      ok += rig_query (rig, "10.0.0.2", relayed (i, STRANGER, A, 5, 10))->type == P2PS_EFFECT_REPLY;
+      rig_advance (rig, P2PS_SECOND / 12);
+    }
+  /* The burst, and what came back while that lasted: 20 / (1 - 5 / 12). */
+  g_assert_cmpuint (ok, >=, P2PS_QUERIES_BURST);
+  g_assert_cmpuint (ok, <=, 36);
+  /* Exactly the rate is fine for ever. */
+  for (guint i = 0; i < 300; i++)
+    {
+      g_assert_cmpint (rig_query (rig, "10.0.0.3", relayed (1000 + i, STRANGER, B, 5, 10))->type,
+                       ==, P2PS_EFFECT_REPLY);
+      rig_advance (rig, P2PS_SECOND / P2PS_QUERIES_PER_NEIGHBOUR);
+    }
+}
+
+/* What two neighbours flood with does not stand before what a third one sends. */
+static void
+test_turns (void)
+{
+  g_autoptr (Rig) rig = make_rig ();
+  guint waiting;
+
+  for (guint i = 0; i < 20; i++)
+    {
+      rig_query (rig, "10.0.0.2", relayed (i, STRANGER, A, 5, 10));
+      rig_query (rig, "10.0.0.5", relayed (100 + i, STRANGER, CLASSIC, 5, 10));
+    }
+  rig_advance (rig, 2 * P2PS_SECOND);
+  waiting = 40 - rig_count (rig, P2PS_MESSAGE_QUERY, C);
+  g_assert_cmpuint (waiting, >=, 10);
+  rig_query (rig, "10.0.0.3", relayed (200, STRANGER, B, 5, 10));
+  /* One turn each: three of five a second. */
+  rig_advance (rig, P2PS_SECOND * 4 / 5);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_QUERY, C), <, 40);
+  g_assert_true (was_sent (rig, C, 200));
+  rig_advance (rig, 10 * P2PS_SECOND);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_QUERY, C), ==, 41);
+}
+
+/* A peer that sends a query itself needs no copy of it. */
+static void
+test_needless_copies (void)
+{
+  g_autoptr (Rig) rig = make_rig ();
+
+  for (guint i = 0; i < 20; i++)
+    rig_query (rig, "10.0.0.2", relayed (i, STRANGER, A, 5, 10));
+  g_assert_false (was_sent (rig, C, 19));
+  g_assert_false (was_sent (rig, B, 19));
+  rig_query (rig, "10.0.0.4", relayed (19, STRANGER, C, 5, 9));
+  /* That one has less budget left than the copy that it would get: it gains by it. */
+  rig_query (rig, "10.0.0.3", relayed (19, STRANGER, B, 5, 2));
+  rig_advance (rig, 5 * P2PS_SECOND);
+  g_assert_false (was_sent (rig, C, 19));
+  g_assert_true (was_sent (rig, B, 19));
 }
 
 /* The sender of a copy that does not say so: a classic peer, alone on its host. */
@@ -763,6 +852,14 @@ test_lookup_cap (void)
       rig_query (rig, "10.0.0.2", relayed (i, STRANGER, A, 5, 10));
       rig_advance (rig, P2PS_SECOND / 4);
     }
+  /* One neighbour gets half of them. */
+  g_assert_cmpuint (rig->lookups->len, ==, P2PS_MAX_LOOKUPS / 2);
+  for (guint i = 0; i < P2PS_MAX_LOOKUPS; i++)
+    {
+      rig_query (rig, "10.0.0.3", relayed (2000 + i, STRANGER, B, 5, 10));
+      rig_query (rig, "10.0.0.4", relayed (4000 + i, STRANGER, C, 5, 10));
+      rig_advance (rig, P2PS_SECOND / 4);
+    }
   g_assert_cmpuint (rig->lookups->len, ==, P2PS_MAX_LOOKUPS);
   rig_found (rig, 0, 0);
   rig_query (rig, "10.0.0.2", relayed (9999, STRANGER, A, 5, 10));
@@ -845,6 +942,9 @@ main (int argc, char **argv)
   g_test_add_func ("/routing/rate-duplicates", test_rate_duplicates);
   g_test_add_func ("/routing/rate-strangers", test_rate_strangers);
   g_test_add_func ("/routing/rate-out", test_rate_out);
+  g_test_add_func ("/routing/rate-lasting", test_rate_lasting);
+  g_test_add_func ("/routing/turns", test_turns);
+  g_test_add_func ("/routing/needless-copies", test_needless_copies);
   g_test_add_func ("/routing/classic-sender", test_classic_sender);
   g_test_add_func ("/searches/own", test_own_search);
   g_test_add_func ("/searches/unset-host", test_own_search_unset_host);

@@ -184,6 +184,8 @@ test_scenarios (void)
     { { .nodes = 200, .degree = 6, .queries = 3, .loss = 0.1, .seed = 15 }, 0.99, 12, 0 },
     { { .nodes = 200, .degree = 6, .queries = 3, .kill = 0.3, .seed = 16 }, 0.99, 12, 20 },
     { { .nodes = 100, .degree = 6, .queries = 3, .classic = 0.25, .seed = 17 }, 1.0, 40, 0 },
+    { { .nodes = 100, .degree = 6, .queries = 3, .hostile = 0.1, .seed = 18 }, 0.99, 12, 0 },
+    { { .nodes = 60, .degree = 6, .queries = 3, .hostile = 0.1, .seed = 19 }, 0.99, 12, 0 },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
