@@ -106,12 +106,23 @@ end_chunk (P2psBlockTree *tree)
   tree->n_leaves = 0;
 }
 
-static void
-end_leaf (P2psBlockTree *tree)
+/* Adds the SHA-256 of the next leaf, for who hashes the leaves himself: all are P2PS_LEAF_SIZE
+ * bytes long but the last one. */
+void
+p2ps_block_tree_add_leaf (P2psBlockTree *tree, const guint8 hash[P2PS_BINARY_HASH_SIZE])
 {
   if (tree->n_leaves == LEAVES_PER_CHUNK) /* only now is it known that more than this chunk comes */
     end_chunk (tree);
-  p2ps_digest_finish_binary (tree->leaf, tree->leaves[tree->n_leaves++]);
+  memcpy (tree->leaves[tree->n_leaves++], hash, sizeof (Node));
+}
+
+static void
+end_leaf (P2psBlockTree *tree)
+{
+  Node hash;
+
+  p2ps_digest_finish_binary (tree->leaf, hash);
+  p2ps_block_tree_add_leaf (tree, hash);
   tree->filled = 0;
 }
 
@@ -134,41 +145,53 @@ p2ps_block_tree_update (P2psBlockTree *tree, const void *data, gsize length)
     }
 }
 
-/* Ends the content. The tree is used up.
+/* Ends the content; the tree then begins anew. `root` is zeros for no content, which has no root
+ * (BEP 52).
  *
- * Returns: (transfer full): the chunk layer, P2PS_BINARY_HASH_SIZE bytes a chunk, empty for content
- * of at most one chunk; `root` is the root as hex, "" for no content, which has no root (BEP 52)
- */
+ * Returns: (transfer full) (nullable): the chunk layer, P2PS_BINARY_HASH_SIZE bytes a chunk; NULL
+ *   for content of at most one chunk */
 GBytes *
-p2ps_block_tree_finish (P2psBlockTree *tree, char root[P2PS_HASH_SIZE])
+p2ps_block_tree_finish_binary (P2psBlockTree *tree, guint8 root[P2PS_BINARY_HASH_SIZE])
 {
   g_autoptr (GByteArray) layer = NULL;
   g_autofree Node *nodes = NULL;
-  guint64 n;
+  Node pad = { 0 };
 
-  root[0] = '\0';
   if (tree->filled > 0)
     end_leaf (tree);
   if (tree->layer->len == 0)
     {
-      Node pad = { 0 };
-
+      memset (root, 0, sizeof (Node));
       if (tree->n_leaves > 0)
         {
           reduce (tree->pair, tree->leaves, tree->n_leaves, 1, pad);
-          to_hex (tree->leaves[0], root);
+          memcpy (root, tree->leaves[0], sizeof (Node));
         }
-      return g_bytes_new (NULL, 0);
+      tree->n_leaves = 0;
+      return NULL;
     }
   end_chunk (tree);
-  n = tree->layer->len / sizeof (Node);
-  nodes = g_memdup2 (tree->layer->data, tree->layer->len);
-  reduce_layer (tree->pair, nodes, n);
-  to_hex (nodes[0], root);
   layer = g_steal_pointer (&tree->layer);
   tree->layer = g_byte_array_new ();
-
+  nodes = g_memdup2 (layer->data, layer->len);
+  reduce_layer (tree->pair, nodes, layer->len / sizeof (Node));
+  memcpy (root, nodes[0], sizeof (Node));
   return g_byte_array_free_to_bytes (g_steal_pointer (&layer));
+}
+
+/* As p2ps_block_tree_finish_binary(), with `root` as hex, "" for none, and an empty layer for none.
+ */
+GBytes *
+p2ps_block_tree_finish (P2psBlockTree *tree, char root[P2PS_HASH_SIZE])
+{
+  static const Node none = { 0 };
+  Node binary;
+  GBytes *layer = p2ps_block_tree_finish_binary (tree, binary);
+
+  root[0] = '\0';
+  if (memcmp (binary, none, sizeof binary) != 0)
+    to_hex (binary, root);
+  return layer != NULL ? layer : g_bytes_new (NULL, 0);
 }
 
 /* Returns: how many chunks a file of `size` bytes has */

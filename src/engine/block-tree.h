@@ -18,6 +18,8 @@ typedef struct _P2psBlockTree P2psBlockTree;
 P2psBlockTree *p2ps_block_tree_new (void);
 void p2ps_block_tree_free (P2psBlockTree *tree);
 void p2ps_block_tree_update (P2psBlockTree *tree, const void *data, gsize length);
+void p2ps_block_tree_add_leaf (P2psBlockTree *tree, const guint8 hash[P2PS_BINARY_HASH_SIZE]);
+GBytes *p2ps_block_tree_finish_binary (P2psBlockTree *tree, guint8 root[P2PS_BINARY_HASH_SIZE]);
 GBytes *p2ps_block_tree_finish (P2psBlockTree *tree, char root[P2PS_HASH_SIZE]);
 
 guint64 p2ps_block_tree_count_chunks (gint64 size);

@@ -9,7 +9,7 @@
 
 #include "engine/hasher.h"
 
-#include "engine/digest.h"
+#include "engine/content-hash.h"
 #include "engine/error.h"
 #include "engine/shared-file.h"
 
@@ -112,7 +112,7 @@ p2ps_hasher_settles_at (gint64 mtime_ns, guint settle_ms)
  * open folder could not be unmounted. */
 typedef struct
 {
-  P2psDigest *digest;
+  P2psContentHash *content;
   guint8 *buffer;
   char *root; /* reference string; NULL: none is open */
   int root_fd;
@@ -148,20 +148,20 @@ typedef enum
 } HashOutcome;
 
 static HashOutcome
-read_content (P2psHasher *self, Tools *tools, P2psSharedFile *file,
-              guint8 hash[P2PS_BINARY_HASH_SIZE])
+read_content (P2psHasher *self, Tools *tools, P2psSharedFile *file, P2psNewFile *result)
 {
   gint64 offset = 0;
   gint64 next_check = CHECK_EVERY;
   HashOutcome outcome = HASH_DONE;
   gssize n = 1;
 
+  p2ps_content_hash_begin (tools->content, file->size);
   while (n > 0 && outcome == HASH_DONE)
     {
       n = pread (file->fd, tools->buffer, CHUNK, offset);
       if (n > 0)
         {
-          p2ps_digest_update (tools->digest, tools->buffer, (gsize)n);
+          p2ps_content_hash_update (tools->content, tools->buffer, (gsize)n);
           offset += n;
         }
       if (offset == file->size && n >= 0)
@@ -175,7 +175,7 @@ read_content (P2psHasher *self, Tools *tools, P2psSharedFile *file,
       if (g_atomic_int_get (&self->stopped))
         outcome = HASH_DROPPED;
     }
-  p2ps_digest_finish_binary (tools->digest, hash);
+  result->layer = p2ps_content_hash_finish (tools->content, result->hash, result->root);
   if (outcome == HASH_DONE && n < 0)
     return HASH_DROPPED;
   if (outcome == HASH_DONE && (offset != file->size || !p2ps_shared_file_is_unchanged (file)))
@@ -194,16 +194,15 @@ item_relative (const Item *item)
 }
 
 static P2psNewFile *
-new_file (const Item *item, const P2psSharedFile *file, const guint8 *hash)
+new_file (const Item *item, const P2psSharedFile *file)
 {
-  P2psNewFile *result = g_new (P2psNewFile, 1);
+  P2psNewFile *result = g_new0 (P2psNewFile, 1);
 
   result->folder = g_ref_string_acquire (item->folder);
   result->name = g_strdup (item->name);
   result->size = file->size;
   result->mtime_ns = file->mtime_ns;
   result->inode = file->inode;
-  memcpy (result->hash, hash, sizeof result->hash);
   return result;
 }
 
@@ -227,7 +226,7 @@ hash_item (P2psHasher *self, Tools *tools, const Item *item)
   g_autoptr (GError) error = NULL;
   g_autofree char *relative = item_relative (item);
   g_autoptr (P2psSharedFile) file = NULL;
-  guint8 hash[P2PS_BINARY_HASH_SIZE];
+  g_autoptr (P2psNewFile) result = NULL;
   HashOutcome outcome;
   gint64 due;
 
@@ -238,8 +237,9 @@ hash_item (P2psHasher *self, Tools *tools, const Item *item)
       return NULL;
     }
   due = p2ps_hasher_settles_at (file->mtime_ns, g_atomic_int_get (&self->settle_ms));
+  result = new_file (item, file);
   errno = 0;
-  outcome = due == 0 ? read_content (self, tools, file, hash) : HASH_UNSETTLED;
+  outcome = due == 0 ? read_content (self, tools, file, result) : HASH_UNSETTLED;
   if (outcome == HASH_UNSETTLED)
     self->funcs.unsettled (item->folder, item->name,
                            due != 0 ? due : g_get_monotonic_time () + G_TIME_SPAN_SECOND,
@@ -247,7 +247,7 @@ hash_item (P2psHasher *self, Tools *tools, const Item *item)
   else if (!g_atomic_int_get (&self->stopped))
     self->funcs.judged (item->folder, item->name, outcome == HASH_DONE ? NULL : g_strerror (errno),
                         self->user_data);
-  return outcome == HASH_DONE ? new_file (item, file, hash) : NULL;
+  return outcome == HASH_DONE ? g_steal_pointer (&result) : NULL;
 }
 
 /* --- results --- */
@@ -382,7 +382,7 @@ static gpointer
 hash_thread (gpointer data)
 {
   P2psHasher *self = data;
-  Tools tools = { .digest = p2ps_digest_new (), .buffer = g_malloc (CHUNK) };
+  Tools tools = { .content = p2ps_content_hash_new (), .buffer = g_malloc (CHUNK) };
   Item *items[AT_ONCE];
   gboolean flush;
   guint n;
@@ -395,7 +395,7 @@ hash_thread (gpointer data)
     else
       hash_items (self, &tools, items, n);
   g_free (tools.buffer);
-  p2ps_digest_free (tools.digest);
+  p2ps_content_hash_free (tools.content);
   return NULL;
 }
 

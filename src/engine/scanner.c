@@ -14,6 +14,7 @@
 #include "engine/hasher.h"
 #include "engine/library.h"
 #include "engine/pending.h"
+#include "engine/store-trees.h"
 #include "engine/sweep.h"
 #include "engine/watcher.h"
 
@@ -27,6 +28,7 @@
 #define MAX_SKIPPED 10000
 #define FORGET_AFTER (7 * 24 * 3600) /* seconds that a missing folder is remembered */
 #define FORGET_AT_ONCE 1000          /* files in one transaction */
+#define TREES_AT_ONCE 32             /* files: new ones should not have to wait for long */
 #define STOP_PATIENCE (3 * G_TIME_SPAN_SECOND)
 
 typedef struct
@@ -40,7 +42,10 @@ struct _P2psScanner
   gatomicrefcount refs; /* of the owner and of the thread */
   P2psStore *store;
   P2psHasher *hasher;
-  P2psWatcher *watcher; /* used by the thread alone */
+  P2psWatcher *watcher;          /* used by the thread alone */
+  gboolean treeless;             /* there may be contents without a block tree; the thread's own */
+  const P2psShares *tree_shares; /* the shares when that was last found out: no pointer */
+  guint8 tree_after[P2PS_BINARY_HASH_SIZE]; /* where to go on with them */
   int wake_fd;
   void (*changed) (gpointer user_data);
   gpointer user_data;
@@ -424,6 +429,64 @@ end_sweep (P2psScanner *self, gint64 begun, const GError *error)
 #endif
 }
 
+/* --- the thread: block trees of what was indexed before there were any --- */
+
+/* After a sweep. Once for these shares: what can't be read now must not be tried for ever. */
+static void
+begin_trees (P2psScanner *self, const P2psShares *shares)
+{
+  if (self->tree_shares == shares)
+    return;
+  self->tree_shares = shares;
+  self->treeless = TRUE;
+  memset (self->tree_after, 0, sizeof self->tree_after);
+}
+
+static void
+push_treeless (P2psScanner *self, P2psShares *shares, const P2psTreeless *treeless)
+{
+  const char *root
+      = treeless->folder != NULL ? p2ps_shares_find_root (shares, treeless->folder) : NULL;
+  g_autoptr (GRefString) folder = NULL;
+
+  if (root == NULL)
+    return;
+  folder = g_ref_string_new (treeless->folder);
+  p2ps_hasher_push (self->hasher, root, folder, treeless->name, treeless->size, shares->links,
+                    FALSE);
+}
+
+/* While there is nothing else to hash, has some contents without a tree read again.
+ *
+ * Returns: whether there may be more to do at once */
+static gboolean
+build_trees (P2psScanner *self)
+{
+  g_autoptr (P2psShares) shares = NULL;
+  g_autoptr (GPtrArray) list = NULL;
+
+  if (!self->treeless || p2ps_hasher_get_waiting (self->hasher) > 0)
+    return FALSE;
+  g_mutex_lock (&self->mutex);
+  shares = self->shares != NULL ? p2ps_shares_ref (self->shares) : NULL;
+  g_mutex_unlock (&self->mutex);
+  if (shares == NULL)
+    return FALSE;
+  list = p2ps_store_list_treeless (self->store, self->tree_after, TREES_AT_ONCE, NULL);
+  self->treeless = list != NULL && list->len > 0;
+  for (guint i = 0; self->treeless && i < list->len; i++)
+    {
+      const P2psTreeless *treeless = list->pdata[i];
+
+      push_treeless (self, shares, treeless);
+      memcpy (self->tree_after, treeless->hash, sizeof self->tree_after);
+    }
+  p2ps_hasher_kick (self->hasher);
+  return self->treeless;
+}
+
+/* --- the thread: everything --- */
+
 static void
 sweep (P2psScanner *self)
 {
@@ -457,6 +520,7 @@ sweep (P2psScanner *self)
   if (!interrupted)
     {
       p2ps_store_shrink (self->store);
+      begin_trees (self, shares);
       end_sweep (self, begun, error);
       forget_gone (self);
     }
@@ -485,7 +549,7 @@ scan_thread (gpointer data)
       g_mutex_unlock (&self->mutex);
       if (running && due)
         sweep (self);
-      else if (running && !run_pending (self))
+      else if (running && !run_pending (self) && !build_trees (self))
         wait_for_events (self, until);
     }
   p2ps_hasher_stop (self->hasher);

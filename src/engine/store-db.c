@@ -45,6 +45,13 @@ static const char *const migrations[] = {
   "CREATE VIRTUAL TABLE names USING fts5 (name, content='',"
   " columnsize=0,"
   " tokenize='unicode61 remove_diacritics 2', prefix='2 3 5');",
+  /* The block tree of each content over one leaf (16 KiB; the root of a smaller one is its hash).
+   * "root" is NULL until the tree is built: what version 1 knows has none yet. "layer" is NULL for
+   * at most one chunk (1 MiB). */
+  "CREATE TABLE tree (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, root BLOB, layer BLOB);"
+  "CREATE INDEX tree_root ON tree (root) WHERE layer IS NOT NULL;"
+  "CREATE INDEX tree_wanted ON tree (hash) WHERE root IS NULL;"
+  "INSERT INTO tree (hash) SELECT DISTINCT hash FROM file WHERE size > 16384;",
 };
 
 static void

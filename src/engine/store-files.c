@@ -9,6 +9,7 @@
 
 #include "engine/shared-file.h"
 #include "engine/store-db.h"
+#include "engine/store-trees.h"
 
 #define OFFERED_MAX 255 /* bytes: P2PS_MAX_FILENAME, what a peer takes */
 
@@ -210,6 +211,7 @@ void
 p2ps_new_file_free (P2psNewFile *file)
 {
   g_ref_string_release (file->folder);
+  g_clear_pointer (&file->layer, g_bytes_unref);
   g_free (file->name);
   g_free (file);
 }
@@ -275,10 +277,13 @@ write_words (P2psDb *db, gboolean add, gint64 id, const char *text, GError **err
 static gboolean
 remove_file (P2psDb *db, gint64 id, P2psIndexChange *change, GError **error)
 {
-  sqlite3_stmt *statement = p2ps_db_prepare (db, "SELECT name, size FROM file WHERE id = ?", error);
+  sqlite3_stmt *statement
+      = p2ps_db_prepare (db, "SELECT name, size, hash FROM file WHERE id = ?", error);
   g_autofree char *name = NULL;
   g_autofree char *text = NULL;
+  guint8 hash[P2PS_BINARY_HASH_SIZE] = { 0 };
   gboolean row = FALSE;
+  gint64 size;
 
   if (statement == NULL)
     return FALSE;
@@ -288,12 +293,16 @@ remove_file (P2psDb *db, gint64 id, P2psIndexChange *change, GError **error)
   if (!row)
     return TRUE;
   name = p2ps_db_dup_text (statement, 0);
+  size = sqlite3_column_int64 (statement, 1);
+  if (sqlite3_column_bytes (statement, 2) == sizeof hash)
+    memcpy (hash, sqlite3_column_blob (statement, 2), sizeof hash);
   change->files--;
-  change->bytes -= sqlite3_column_int64 (statement, 1);
+  change->bytes -= size;
   sqlite3_reset (statement);
   text = p2ps_shared_file_name_for_offer (name);
   return write_words (db, FALSE, id, text, error)
-         && run_with_id (db, "DELETE FROM file WHERE id = ?", id, error);
+         && run_with_id (db, "DELETE FROM file WHERE id = ?", id, error)
+         && p2ps_db_tree_remove (db, hash, size, error);
 }
 
 /* 0 when the folder is new and could not be added. */
@@ -417,7 +426,8 @@ insert_file (P2psDb *db, gint64 folder, const P2psNewFile *file, GError **error)
   if (offered != NULL)
     sqlite3_bind_blob (statement, 7, offered, (int)strlen (offered), SQLITE_STATIC);
   return p2ps_db_run (db, statement, error)
-         && write_words (db, TRUE, sqlite3_last_insert_rowid (db->sqlite), text, error);
+         && write_words (db, TRUE, sqlite3_last_insert_rowid (db->sqlite), text, error)
+         && p2ps_db_tree_add (db, file, error);
 }
 
 /* Nearly always the place is free: only when it isn't what was there is looked for. */

@@ -18,8 +18,7 @@ typedef struct
   gboolean seen; /* for the sweep */
 } P2psKnownFolder;
 
-/* path -> P2psKnownFolder */
-GHashTable *p2ps_store_list_folders (P2psStore *store, GError **error);
+GHashTable *p2ps_store_list_folders (P2psStore *store, GError **error); /* by path */
 
 /* The files of one folder, ordered by name (bytes). */
 typedef struct
@@ -30,7 +29,6 @@ typedef struct
   guint64 inode;
   gsize name; /* offset into names */
 } P2psKnownFile;
-
 typedef struct
 {
   GArray *files;     /* of P2psKnownFile */
@@ -54,6 +52,8 @@ typedef struct
   gint64 mtime_ns;
   guint64 inode;
   guint8 hash[P2PS_BINARY_HASH_SIZE];
+  guint8 root[P2PS_BINARY_HASH_SIZE]; /* of the block tree */
+  GBytes *layer;                      /* its chunk layer; NULL: at most one chunk */
 } P2psNewFile;
 
 typedef struct
@@ -71,8 +71,8 @@ void p2ps_new_file_free (P2psNewFile *file);
 P2psIndexChange *p2ps_index_change_new (void);
 guint p2ps_index_change_get_size (const P2psIndexChange *change);
 void p2ps_index_change_free (P2psIndexChange *change);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (P2psNewFile, p2ps_new_file_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (P2psIndexChange, p2ps_index_change_free)
-
 gboolean p2ps_store_apply (P2psStore *store, P2psIndexChange *change, GError **error);
 void p2ps_store_shrink (P2psStore *store);
 gboolean p2ps_store_count_files (P2psStore *store, gint64 *files, gint64 *bytes, GError **error);

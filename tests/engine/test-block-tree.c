@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/block-tree.h"
+#include "engine/content-hash.h"
 
 static const struct
 {
@@ -53,6 +54,16 @@ build (const guint8 *data, gsize size, gsize piece, char root[P2PS_HASH_SIZE])
 }
 
 static void
+assert_hex (const guint8 *binary, const char *expected)
+{
+  g_autoptr (GString) hex = g_string_new (NULL);
+
+  for (int i = 0; i < P2PS_BINARY_HASH_SIZE; i++)
+    g_string_append_printf (hex, "%02x", binary[i]);
+  g_assert_cmpstr (hex->str, ==, expected);
+}
+
+static void
 test_vectors (void)
 {
   static const gsize pieces[] = { G_MAXSSIZE, 65536, 10007 };
@@ -68,6 +79,67 @@ test_vectors (void)
         g_assert_cmpstr (root, ==, vectors[v].root);
         g_assert_cmpstr (g_bytes_get_size (layer) > 0 ? hash : "-", ==, vectors[v].layer);
         g_assert_true (p2ps_block_tree_check_layer (layer, vectors[v].size, root));
+      }
+}
+
+/* The hash of the whole and the tree in one pass, by one object after another. */
+static void
+test_one_pass (gconstpointer backend)
+{
+  static const gsize pieces[] = { 1 << 30, 65536, 10007, 63 };
+  g_autoptr (P2psContentHash) content = p2ps_content_hash_new_for_backend (backend);
+
+  if (content == NULL) /* this processor has no such instructions */
+    return;
+  for (gsize v = 0; v < G_N_ELEMENTS (vectors); v++)
+    for (gsize p = 0; p < G_N_ELEMENTS (pieces); p++)
+      {
+        gsize size = vectors[v].size;
+        g_autofree guint8 *data = make_content (size);
+        g_autofree char *whole = g_compute_checksum_for_data (G_CHECKSUM_SHA256, data, size);
+        g_autoptr (GBytes) layer = NULL;
+        guint8 hash[P2PS_BINARY_HASH_SIZE];
+        guint8 root[P2PS_BINARY_HASH_SIZE];
+
+        p2ps_content_hash_begin (content, (gint64)size);
+        for (gsize at = 0; at < size; at += pieces[p])
+          p2ps_content_hash_update (content, data + at, MIN (pieces[p], size - at));
+        layer = p2ps_content_hash_finish (content, hash, root);
+        assert_hex (hash, whole);
+        assert_hex (root, vectors[v].root);
+        g_assert_true ((layer == NULL) == (size <= P2PS_CHUNK_SIZE));
+        if (layer != NULL)
+          g_assert_true (p2ps_block_tree_check_layer (layer, (gint64)size, vectors[v].root));
+      }
+}
+
+/* Around the borders of blocks and leaves, where padding is made. */
+static void
+test_borders (void)
+{
+  static const int around[] = { 64, 128, 16384, 32768, 65536 };
+  g_autoptr (P2psContentHash) content = p2ps_content_hash_new ();
+  g_autofree guint8 *data = make_content (70000);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (around); i++)
+    for (int size = around[i] - 10; size <= around[i] + 10; size++)
+      {
+        g_autofree char *whole = g_compute_checksum_for_data (G_CHECKSUM_SHA256, data, size);
+        char expected[P2PS_HASH_SIZE];
+        g_autoptr (GBytes) layer = build (data, size, size, expected);
+        guint8 hash[P2PS_BINARY_HASH_SIZE];
+        guint8 root[P2PS_BINARY_HASH_SIZE];
+
+        p2ps_content_hash_begin (content, G_MAXINT64); /* whoever says more than comes */
+        p2ps_content_hash_update (content, data, size);
+        g_assert_null (p2ps_content_hash_finish (content, hash, root));
+        assert_hex (hash, whole);
+        assert_hex (root, expected);
+        p2ps_content_hash_begin (content, size);
+        p2ps_content_hash_update (content, data, size);
+        g_assert_null (p2ps_content_hash_finish (content, hash, root));
+        assert_hex (hash, whole);
+        assert_hex (root, expected);
       }
 }
 
@@ -133,6 +205,9 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/block-tree/vectors", test_vectors);
+  g_test_add_data_func ("/block-tree/one-pass/paired", "paired", test_one_pass);
+  g_test_add_data_func ("/block-tree/one-pass/plain", "plain", test_one_pass);
+  g_test_add_func ("/block-tree/borders", test_borders);
   g_test_add_func ("/block-tree/nothing", test_nothing);
   g_test_add_func ("/block-tree/layer-that-lies", test_layer_that_lies);
   g_test_add_func ("/block-tree/chunks", test_chunks);

@@ -3,9 +3,11 @@
 /* The library on real folders: what is found, when, under which name, and what is never offered. */
 
 #include "disk.h"
+#include "engine/block-tree.h"
 #include "engine/digest.h"
 #include "engine/error.h"
 #include "engine/library.h"
+#include "engine/store-db.h"
 
 #include <sys/prctl.h>
 #include <time.h>
@@ -732,6 +734,66 @@ test_changed_unnoticed (Fixture *fixture, gconstpointer data)
   assert_not_there (fixture, NULL, old_hash);
 }
 
+/* --- block trees --- */
+
+/* Of all contents: how many have the root that `data` says, and its chunk layer. */
+static gpointer
+count_root (P2psDb *db, gpointer data, GError **error)
+{
+  sqlite3_stmt *statement = p2ps_db_prepare (
+      db, "SELECT count (*) FROM tree WHERE lower (hex (root)) = ? AND length (layer) = 64", error);
+  gboolean row = FALSE;
+  int n;
+
+  g_assert_nonnull (statement);
+  sqlite3_bind_text (statement, 1, data, -1, SQLITE_STATIC);
+  g_assert_true (p2ps_db_step (db, statement, &row, error));
+  n = sqlite3_column_int (statement, 0);
+  sqlite3_reset (statement);
+  return GINT_TO_POINTER (n);
+}
+
+static int
+has_root (Fixture *fixture, char *root)
+{
+  return GPOINTER_TO_INT (
+      p2ps_store_call (fixture->store, P2PS_STORE_WRITE, count_root, root, NULL, NULL));
+}
+
+static gpointer
+forget_trees (P2psDb *db, gpointer data, GError **error)
+{
+  g_assert_true (p2ps_db_exec (db, "UPDATE tree SET root = NULL, layer = NULL", error));
+  return db;
+}
+
+/* A tree comes with the hash; where it is missing (a database of version 1) it comes later. */
+static void
+test_trees (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *content = g_malloc (P2PS_CHUNK_SIZE + 2);
+  g_autoptr (P2psBlockTree) tree = p2ps_block_tree_new ();
+  g_autoptr (GBytes) layer = NULL;
+  char root[P2PS_HASH_SIZE];
+
+  memset (content, 'x', P2PS_CHUNK_SIZE + 1);
+  content[P2PS_CHUNK_SIZE + 1] = '\0';
+  p2ps_block_tree_update (tree, content, P2PS_CHUNK_SIZE + 1);
+  layer = p2ps_block_tree_finish (tree, root);
+  put (fixture, "share/large", content);
+  make_old (fixture, "share/large", 10);
+  start_and_wait (fixture);
+  g_assert_cmpint (has_root (fixture, root), ==, 1);
+
+  p2ps_store_call (fixture->store, P2PS_STORE_WRITE, forget_trees, NULL, NULL, NULL);
+  g_assert_cmpint (has_root (fixture, root), ==, 0);
+  stop (fixture);
+  start (fixture);
+  await_that (has_root (fixture, root) == 1);
+  await_that (has_files (fixture, 1));
+  assert_found (fixture, "large", FALSE, "large");
+}
+
 /* --- trouble --- */
 
 /* A share that is unmounted: its folder is away, or an empty mount point is there instead. */
@@ -856,6 +918,7 @@ main (int argc, char **argv)
   ADD ("folders/sweep", "sweep", test_folders);
   ADD ("settles", NULL, test_settles);
   ADD ("changed-unnoticed", NULL, test_changed_unnoticed);
+  ADD ("trees", NULL, test_trees);
   ADD ("unmounted/gone", "gone", test_unmounted);
   ADD ("unmounted/empty", "empty", test_unmounted);
   ADD ("watch-limit", NULL, test_watch_limit);

@@ -9,6 +9,7 @@
 #include "engine/error.h"
 #include "engine/store-db.h"
 #include "engine/store-files.h"
+#include "engine/store-trees.h"
 
 #define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -418,7 +419,7 @@ test_newer (Fixture *fixture, gconstpointer data)
 /* --- the index --- */
 
 static void
-add_file (P2psStore *store, const char *folder, const char *name, guint8 content)
+add_sized (P2psStore *store, const char *folder, const char *name, guint8 content, gint64 size)
 {
   g_autoptr (P2psIndexChange) change = p2ps_index_change_new ();
   g_autoptr (GError) error = NULL;
@@ -426,11 +427,56 @@ add_file (P2psStore *store, const char *folder, const char *name, guint8 content
 
   file->folder = g_ref_string_new (folder);
   file->name = g_strdup (name);
-  file->size = 10;
+  file->size = size;
   file->hash[0] = content;
+  file->root[0] = content + 100;
   g_ptr_array_add (change->added, file);
   p2ps_store_apply (store, change, &error);
   g_assert_no_error (error);
+}
+
+static void
+add_file (P2psStore *store, const char *folder, const char *name, guint8 content)
+{
+  add_sized (store, folder, name, content, 10);
+}
+
+/* The root that the database has for a content: its first byte, -1 for none yet, -2 when the
+ * content is not known. */
+static gpointer
+get_root_byte (P2psDb *db, gpointer data, GError **error)
+{
+  sqlite3_stmt *statement = p2ps_db_prepare (db, "SELECT root FROM tree WHERE hash = ?", error);
+  guint8 hash[P2PS_BINARY_HASH_SIZE] = { (guint8)GPOINTER_TO_INT (data) };
+  gboolean row = FALSE;
+  int result = -2;
+
+  sqlite3_bind_blob (statement, 1, hash, sizeof hash, SQLITE_STATIC);
+  g_assert_true (p2ps_db_step (db, statement, &row, error));
+  if (row)
+    {
+      result = sqlite3_column_type (statement, 0) == SQLITE_NULL
+                   ? -1
+                   : *(const guint8 *)sqlite3_column_blob (statement, 0);
+      sqlite3_reset (statement);
+    }
+  return GINT_TO_POINTER (result);
+}
+
+static int
+root_byte (P2psStore *store, int content)
+{
+  return GPOINTER_TO_INT (p2ps_store_call (store, P2PS_STORE_WRITE, get_root_byte,
+                                           GINT_TO_POINTER (content), NULL, NULL));
+}
+
+static guint
+count_treeless (P2psStore *store, guint8 after)
+{
+  guint8 hash[P2PS_BINARY_HASH_SIZE] = { after };
+  g_autoptr (GPtrArray) list = p2ps_store_list_treeless (store, hash, 10, NULL);
+
+  return list->len;
 }
 
 static guint
@@ -497,6 +543,56 @@ test_index (Fixture *fixture, gconstpointer data)
 }
 
 /* More names than one search looks at: it is bounded and still finds. */
+/* A tree goes with its content, not with a file. */
+static void
+test_trees (Fixture *fixture, gconstpointer data)
+{
+  add_sized (fixture->store, "/one", "a", 1, 16385);
+  add_sized (fixture->store, "/one", "b", 1, 16385);
+  add_sized (fixture->store, "/one", "small", 2, 16384);
+  g_assert_cmpint (root_byte (fixture->store, 1), ==, 101);
+  g_assert_cmpint (root_byte (fixture->store, 2), ==, -2); /* it is the hash */
+  add_sized (fixture->store, "/one", "a", 3, 20000);
+  g_assert_cmpint (root_byte (fixture->store, 1), ==, 101);
+  add_sized (fixture->store, "/one", "b", 3, 20000);
+  g_assert_cmpint (root_byte (fixture->store, 1), ==, -2);
+  g_assert_cmpint (root_byte (fixture->store, 3), ==, 103);
+  g_assert_cmpuint (count_treeless (fixture->store, 0), ==, 0);
+}
+
+/* What version 1 knew has no tree until it is read again. */
+static void
+test_trees_of_version_1 (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *old = g_test_build_filename (G_TEST_DIST, "fixtures", "store-1.sqlite", NULL);
+  g_autofree char *folder = g_path_get_dirname (fixture->path);
+  g_autofree char *content = NULL;
+  guint8 none[P2PS_BINARY_HASH_SIZE] = { 0 };
+  g_autoptr (GPtrArray) list = NULL;
+  sqlite3 *sqlite = NULL;
+  gsize length;
+
+  g_assert_true (g_file_get_contents (old, &content, &length, NULL));
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (fixture->path, content, (gssize)length, NULL));
+  g_assert_cmpint (sqlite3_open (fixture->path, &sqlite), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (sqlite, "UPDATE file SET size = size + 16383", NULL, NULL, NULL),
+                   ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_close (sqlite), ==, SQLITE_OK);
+
+  g_assert_cmpint (root_byte (fixture->store, 1), ==, -2); /* 16384 bytes */
+  g_assert_cmpint (root_byte (fixture->store, 2), ==, -1);
+  list = p2ps_store_list_treeless (fixture->store, none, 10, NULL);
+  g_assert_cmpuint (list->len, ==, 2);
+  g_assert_cmpstr (((P2psTreeless *)list->pdata[0])->folder, ==, "/share");
+  g_assert_cmpstr (((P2psTreeless *)list->pdata[0])->name, ==, "old file 1.txt");
+  g_assert_cmpint (((P2psTreeless *)list->pdata[0])->size, ==, 16385);
+  g_assert_cmpuint (count_treeless (fixture->store, 2), ==, 1);
+  add_sized (fixture->store, "/share", "old file 1.txt", 2, 16385);
+  g_assert_cmpint (root_byte (fixture->store, 2), ==, 102);
+  g_assert_cmpuint (count_treeless (fixture->store, 0), ==, 1);
+}
+
 static void
 test_common_words (Fixture *fixture, gconstpointer data)
 {
@@ -633,6 +729,8 @@ main (int argc, char **argv)
   ADD ("/store/newer", NULL, test_newer);
   ADD ("/store/index", NULL, test_index);
   ADD ("/store/version-1", NULL, test_version_1);
+  ADD ("/store/trees", NULL, test_trees);
+  ADD ("/store/trees-of-version-1", NULL, test_trees_of_version_1);
   ADD ("/store/common-words", NULL, test_common_words);
   ADD ("/store/close", NULL, test_close);
   ADD ("/store/drop", NULL, test_drop);
