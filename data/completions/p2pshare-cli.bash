@@ -24,6 +24,7 @@ _p2pshare_cli() {
     serve) options="--config --state-dir" ;;
     search) options="--state-dir --json --timeout --min-hits" ;;
     get) options="--state-dir --json --output --timeout" ;;
+    link) options="--state-dir --metalink --timeout" ;;
     peers | files | downloads | queries | stats | status | skipped) options="--state-dir --json" ;;
     *) options="--state-dir" ;;
   esac

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* get: hands a download to the node, shows how it goes, and says where the file is. The node does
- * the work and goes on when this program ends: leaving never cancels. link: the other way round. */
+ * the work and goes on when this program ends: leaving never cancels. */
 
 #define G_LOG_DOMAIN "p2pshare-cli"
 
@@ -268,36 +268,4 @@ p2ps_cli_get_file (P2psCli *cli, int argc, char **argv)
     }
   g_free (job.folder);
   return status;
-}
-
-/* link: a magnet link to a file that the node shares, with its address when it announces one. */
-int
-p2ps_cli_link (P2psCli *cli, int argc, char **argv)
-{
-  g_autoptr (JsonNode) file = NULL;
-  g_autoptr (JsonNode) node = NULL;
-  g_autoptr (P2psLink) link = NULL;
-  g_autoptr (GError) error = NULL;
-  g_autofree char *path = NULL;
-  g_autofree char *text = NULL;
-  int status;
-
-  if (!p2ps_cli_parse (cli, argc, argv, NULL, 1, 1, &status))
-    return status;
-  link = p2ps_link_parse (cli->words[0], &error);
-  if (!link)
-    return p2ps_cli_usage (cli, "%s: %s", cli->words[0], error->message);
-  path = p2ps_cli_path ("files/%s", link->filehash);
-  file = p2ps_cli_get (cli, path, &error);
-  node = file ? p2ps_cli_get (cli, "status", &error) : NULL;
-  if (!node)
-    return p2ps_cli_fail (cli, error);
-  p2ps_link_free (g_steal_pointer (&link));
-  link = p2ps_link_new (p2ps_json_get_text (file, "filehash"),
-                        p2ps_json_get_text (file, "filename"), p2ps_json_get_number (file, "size"));
-  p2ps_link_add_node (link, p2ps_json_get_text (node, "host"),
-                      (guint)p2ps_json_get_number (node, "port"));
-  text = p2ps_link_to_string (link);
-  puts (text);
-  return P2PS_CLI_DONE;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* Links to content, as text: pure functions, any thread. Read are 64 hex digits, magnet links with
- * urn:sha256 and RFC 6920's ni links with sha-256; written are magnet links. Links come from
- * strangers: one longer than P2PS_MAX_LINK, without exactly one hash, or not UTF-8 is refused; keys
- * that we don't know are ignored; names become safe ones and addresses are only looked at as text.
+ * urn:sha256 and RFC 6920's ni links with sha-256; written are magnet links and Metalink documents
+ * for other programs. Links come from strangers: one longer than P2PS_MAX_LINK, without exactly one
+ * hash, or not UTF-8 is refused; keys that we don't know are ignored; names become safe ones and
+ * addresses are only looked at as text.
  */
 
 #define G_LOG_DOMAIN "p2ps-link"
@@ -237,6 +238,53 @@ p2ps_link_to_string (const P2psLink *link)
       g_string_append (text, "&x.pe=");
       g_string_append_uri_escaped (text, g_ptr_array_index (link->sources, i), ":[]", FALSE);
     }
+  return g_string_free (text, FALSE);
+}
+
+/* Where `source`, "host:port", gives the file: by its content (RFC 6920), which nodes of this
+ * program do, or by the name that the link has, which classic peers do. Caller owns it. */
+char *
+p2ps_link_dup_url (const P2psLink *link, const char *source, gboolean by_content)
+{
+  guchar bytes[SHA256_BYTES];
+  g_autofree char *text = NULL;
+
+  if (!by_content)
+    {
+      text = g_uri_escape_string (link->filename ? link->filename : "", NULL, FALSE);
+      return g_strdup_printf ("http://%s/download/%s", source, text);
+    }
+  for (guint i = 0; i < SHA256_BYTES; i++)
+    bytes[i] = (guchar)(g_ascii_xdigit_value (link->filehash[2 * i]) << 4
+                        | g_ascii_xdigit_value (link->filehash[2 * i + 1]));
+  text = g_base64_encode (bytes, sizeof bytes);
+  g_strdelimit (text, "+", '-');
+  g_strdelimit (text, "/", '_');
+  text[strcspn (text, "=")] = '\0';
+  return g_strdup_printf ("http://%s/.well-known/ni/sha-256/%s", source, text);
+}
+
+/* A Metalink 4 document (RFC 5854) about a file that has a hash; urls: of char*, the best first, at
+ * least one. Caller owns it. */
+char *
+p2ps_link_to_metalink (const P2psLink *link, GPtrArray *urls)
+{
+  GString *text = g_string_new ("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                                "<metalink xmlns=\"urn:ietf:params:xml:ns:metalink\">\n");
+  g_autofree char *name = p2ps_name_for_disk (link->filename);
+  g_autofree char *escaped = g_markup_escape_text (name, -1);
+
+  g_string_append_printf (text, "  <file name=\"%s\">\n", escaped);
+  if (link->size >= 0)
+    g_string_append_printf (text, "    <size>%" G_GINT64_FORMAT "</size>\n", link->size);
+  g_string_append_printf (text, "    <hash type=\"sha-256\">%s</hash>\n", link->filehash);
+  for (guint i = 0; i < urls->len; i++)
+    {
+      g_autofree char *url = g_markup_escape_text (g_ptr_array_index (urls, i), -1);
+
+      g_string_append_printf (text, "    <url priority=\"%u\">%s</url>\n", i + 1, url);
+    }
+  g_string_append (text, "  </file>\n</metalink>\n");
   return g_string_free (text, FALSE);
 }
 

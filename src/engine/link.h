@@ -23,6 +23,8 @@ void p2ps_link_set_name (P2psLink *link, const char *name);
 void p2ps_link_add_source (P2psLink *link, const char *address);
 void p2ps_link_add_node (P2psLink *link, const char *host, guint port);
 char *p2ps_link_to_string (const P2psLink *link);
+char *p2ps_link_to_metalink (const P2psLink *link, GPtrArray *urls);
+char *p2ps_link_dup_url (const P2psLink *link, const char *source, gboolean by_content);
 GPtrArray *p2ps_link_list_hits (const P2psLink *link);
 void p2ps_link_free (P2psLink *link);
 

@@ -144,6 +144,45 @@ test_round_trip (void)
   g_assert_cmpstr (g_ptr_array_index (again->sources, 1), ==, "[fd00::1]:8081");
 }
 
+static void
+test_urls (void)
+{
+  g_autoptr (P2psLink) link = p2ps_link_new (HEX, "50% & \"é\"?.txt", 12);
+  g_autofree char *content = p2ps_link_dup_url (link, "[::1]:8081", TRUE);
+  g_autofree char *name = p2ps_link_dup_url (link, "10.0.0.5:8081", FALSE);
+
+  g_assert_cmpstr (content, ==, "http://[::1]:8081/.well-known/ni/sha-256/" BASE64URL);
+  g_assert_cmpstr (name, ==, "http://10.0.0.5:8081/download/50%25%20%26%20%22%C3%A9%22%3F.txt");
+}
+
+/* A name is text from a stranger here too. */
+static void
+test_metalink (void)
+{
+  g_autoptr (P2psLink) link = p2ps_link_new (HEX, "<a> & \"é\".txt", 12);
+  g_autoptr (P2psLink) bare = p2ps_link_new (HEX, NULL, -1);
+  g_autoptr (GPtrArray) urls = g_ptr_array_new ();
+  g_autofree char *full = NULL;
+  g_autofree char *least = NULL;
+
+  g_ptr_array_add (urls, (gpointer) "http://10.0.0.5:8081/a");
+  g_ptr_array_add (urls, (gpointer) "http://10.0.0.6:8081/b&c");
+  full = p2ps_link_to_metalink (link, urls);
+  g_assert_cmpstr (full, ==,
+                   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                   "<metalink xmlns=\"urn:ietf:params:xml:ns:metalink\">\n"
+                   "  <file name=\"&lt;a&gt; &amp; &quot;é&quot;.txt\">\n"
+                   "    <size>12</size>\n"
+                   "    <hash type=\"sha-256\">" HEX "</hash>\n"
+                   "    <url priority=\"1\">http://10.0.0.5:8081/a</url>\n"
+                   "    <url priority=\"2\">http://10.0.0.6:8081/b&amp;c</url>\n"
+                   "  </file>\n"
+                   "</metalink>\n");
+  least = p2ps_link_to_metalink (bare, urls);
+  g_assert_nonnull (strstr (least, "<file name=\"unnamed\">"));
+  g_assert_null (strstr (least, "<size>"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -154,5 +193,7 @@ main (int argc, char **argv)
   g_test_add_func ("/link/refused", test_refused);
   g_test_add_func ("/link/hostile", test_hostile);
   g_test_add_func ("/link/round-trip", test_round_trip);
+  g_test_add_func ("/link/urls", test_urls);
+  g_test_add_func ("/link/metalink", test_metalink);
   return g_test_run ();
 }
