@@ -43,7 +43,7 @@ static const char *const migrations[] = {
   "CREATE INDEX file_hash ON file (hash);"
   "CREATE INDEX file_offered ON file (offered) WHERE offered IS NOT NULL;"
   "CREATE VIRTUAL TABLE names USING fts5 (name, content='',"
-  " columnsize=0,"
+  " columnsize=0, detail=none,"
   " tokenize='unicode61 remove_diacritics 2', prefix='2 3 5');",
   /* The block tree of each content over one leaf (16 KiB; the root of a smaller one is its hash).
    * "root" is NULL until the tree is built: what version 1 knows has none yet. "layer" is NULL for

@@ -11,7 +11,8 @@
 #include "engine/store-files.h"
 
 /* Bounds of one search by words. A million matches can't all be ranked in a few milliseconds: the
- * first ones that the index gives are. */
+ * first ones that the index gives are, at least twice as many as are asked for. */
+#define MIN_CANDIDATES 40
 #define MAX_CANDIDATES 128
 #define MAX_PLACES 64 /* of one content that are told */
 
@@ -236,6 +237,7 @@ typedef struct
   P2psNameWords *words;
   GArray *found;                    /* of Candidate */
   GHashTable *ids;                  /* set of gint64: of the files in found */
+  guint most;                       /* names that one stage looks at */
   guint n_rough;                    /* names that the rough stage has looked at */
   guint hits[P2PS_MAX_QUERY_WORDS]; /* in how many of them each word was */
 } WordSearch;
@@ -290,12 +292,13 @@ consider (WordSearch *self, Stage stage, sqlite3_stmt *statement)
   g_array_append_val (self->found, candidate);
 }
 
-/* `n_seen` is how many names the stage came by: fewer than MAX_CANDIDATES are all that there are.
+/* `n_seen` is how many names the stage came by: fewer than MAX_CANDIDATES 40are all that there are.
  */
 static gboolean
 run_stage (WordSearch *self, Stage stage, guint *n_seen, GError **error)
 {
   g_autofree char *text = match_text (self, stage);
+  g_autoptr (GError) refused = NULL;
   gboolean more = TRUE;
   sqlite3_stmt *statement = p2ps_db_prepare (
       self->db,
@@ -309,12 +312,18 @@ run_stage (WordSearch *self, Stage stage, guint *n_seen, GError **error)
   if (statement == NULL)
     return FALSE;
   sqlite3_bind_text (statement, 1, text, -1, SQLITE_STATIC);
-  sqlite3_bind_int (statement, 2, MAX_CANDIDATES);
-  while (p2ps_db_step (self->db, statement, &more, error) && more)
+  sqlite3_bind_int (statement, 2, (int)self->most);
+  while (p2ps_db_step (self->db, statement, &more, &refused) && more)
     {
       ++*n_seen;
       consider (self, stage, statement);
     }
+  /* The tokenizer parts a word where its tables know a letter that GLib's don't, or the other way
+   * round, and two parts are a phrase, which detail=none has none of: there is no such name. */
+  if (refused != NULL && sqlite3_errcode (self->db->sqlite) == SQLITE_ERROR)
+    return TRUE;
+  if (refused != NULL)
+    g_propagate_error (error, g_steal_pointer (&refused));
   return !more;
 }
 
@@ -325,7 +334,7 @@ run_stages (WordSearch *self, guint limit, GError **error)
 
   if (!run_stage (self, STAGE_ROUGH, &self->n_rough, error))
     return FALSE;
-  if (self->n_rough < MAX_CANDIDATES)
+  if (self->n_rough < self->most)
     return TRUE; /* that was all */
   if (!run_stage (self, STAGE_WORDS, &n_seen, error))
     return FALSE;
@@ -340,7 +349,11 @@ add_by_words (Contents *self, const char *text, GError **error)
   g_autoptr (P2psNameWords) words = p2ps_name_words_new (text);
   g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (Candidate));
   g_autoptr (GHashTable) ids = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
-  WordSearch search = { .db = self->db, .words = words, .found = found, .ids = ids };
+  WordSearch search = { .db = self->db,
+                        .words = words,
+                        .found = found,
+                        .ids = ids,
+                        .most = CLAMP (2 * self->limit, MIN_CANDIDATES, MAX_CANDIDATES) };
 
   if (words->n == 0)
     return TRUE;

@@ -615,6 +615,26 @@ test_common_words (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (count_found (fixture->store, "picture299"), ==, 10);
 }
 
+/* Whatever script a word is in, and whatever SQLite takes for a letter: never an error. */
+static void
+test_any_letters (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (gunichar c = 1; c < 0x30000; c += 7)
+    {
+      if (!g_unichar_validate (c))
+        continue;
+      g_string_append_c (text, 'a');
+      g_string_append_unichar (text, c);
+      g_string_append (text, "b ");
+      if (text->len < 64)
+        continue;
+      g_assert_cmpuint (count_found (fixture->store, text->str), ==, 0);
+      g_string_truncate (text, 0);
+    }
+}
+
 /* A database as version 1 left it (tests/fixtures/store-1.sqlite) is taken over with all it has. */
 static void
 test_version_1 (Fixture *fixture, gconstpointer data)
@@ -732,6 +752,7 @@ main (int argc, char **argv)
   ADD ("/store/trees", NULL, test_trees);
   ADD ("/store/trees-of-version-1", NULL, test_trees_of_version_1);
   ADD ("/store/common-words", NULL, test_common_words);
+  ADD ("/store/any-letters", NULL, test_any_letters);
   ADD ("/store/close", NULL, test_close);
   ADD ("/store/drop", NULL, test_drop);
   return g_test_run ();
