@@ -94,6 +94,7 @@ def main():
         for _ in range(runs + 1):  # the first one warms up
             out = folder + "/out"
             os.makedirs(out)
+            os.sync()  # what the side before left to write is not this one's
             begin = time.monotonic()
             done = subprocess.run([ours, f"127.0.0.1:{port}", "big.bin", digest, out],
                                   stdout=subprocess.PIPE, text=True, check=True)
@@ -101,6 +102,7 @@ def main():
             late.append(done.stdout.split()[1:])
             shutil.rmtree(out)
             os.makedirs(out)
+            os.sync()  # what the side before left to write is not this one's
             begin = time.monotonic()
             subprocess.run([cli, "get", "--state-dir", folder + "/state", "--output", out, link],
                            stdout=subprocess.DEVNULL, check=True)
@@ -108,6 +110,7 @@ def main():
             assert os.path.getsize(out + "/big.bin") == SIZE
             shutil.rmtree(out)
             os.makedirs(out)
+            os.sync()  # what the side before left to write is not this one's
             begin = time.monotonic()
             subprocess.run(["curl", "-s", "-o", out + "/big.bin",
                             f"http://127.0.0.1:{port}/download/big.bin"], check=True)

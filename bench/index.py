@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How fast the library is, beside find, sha256sum and openssl on the same files in the same run.
 
-usage: index.py BENCH_LIBRARY [--files 100000] [--large 8] [--names 1000000] [ROW...]
-ROW: small, large, names (default: all of them). Needs up to 3 GB in the temporary folder.
+usage: bench/index.py BUILD-DIR [--files 100000] [--large 8] [--names 1000000] [ROW...]
+ROW: small, large, names (default: all of them). Needs configure -Dbench=true, and up to 3 GB in the temporary folder.
 """
 
 import argparse
@@ -97,21 +97,22 @@ def bench_names(program, temp, count):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("program")
+    parser.add_argument("build")
     parser.add_argument("rows", nargs="*", default=[])
     parser.add_argument("--files", type=int, default=100000)
     parser.add_argument("--large", type=int, default=8)
     parser.add_argument("--names", type=int, default=1000000)
     options = parser.parse_args()
     rows = options.rows or ["small", "large", "names"]
+    program = os.path.join(options.build, "bench", "bench-library")
     temp = tempfile.mkdtemp(prefix="p2ps-bench-")
     try:
         if "small" in rows:
-            bench_small(options.program, temp, options.files)
+            bench_small(program, temp, options.files)
         if "large" in rows:
-            bench_large(options.program, temp, options.large)
+            bench_large(program, temp, options.large)
         if "names" in rows:
-            bench_names(options.program, temp, options.names)
+            bench_names(program, temp, options.names)
     finally:
         shutil.rmtree(temp)
 

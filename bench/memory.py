@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""usage: bench/memory.py BUILD/src [FILES]
+"""usage: bench/memory.py BUILD-DIR [FILES]
 
 Resident memory and time to start of serve: with an empty share, after indexing FILES (100 000) small
 files, and started again with them known. Goals: 20 MiB, 60 MiB, 0.5 s.
@@ -15,6 +15,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'tests' / 'cli'))
+sys.argv[1] = os.path.join(sys.argv[1], 'src')
 import nodes  # noqa: E402
 
 FILES = int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
