@@ -326,9 +326,11 @@ p2ps_answers_found (P2psNode *node, guint64 token, GPtrArray *hits)
   for (guint i = 0; i < MIN (hits->len, P2PS_MAX_HITS_PER_RESPONDER); i++)
     {
       const P2psHit *hit = g_ptr_array_index (hits, i);
+      P2psHit *answer
+          = p2ps_hit_new (lookup->query->qid, &node->self, hit->filename, hit->filehash, hit->size);
 
-      g_ptr_array_add (job->hits, p2ps_hit_new (lookup->query->qid, &node->self, hit->filename,
-                                                hit->filehash, hit->size));
+      p2ps_hash_normalize (answer->root, hit->root);
+      g_ptr_array_add (job->hits, answer);
     }
 
   member = p2ps_membership_find (node, &job->to);

@@ -83,6 +83,9 @@
 #define P2PS_MAX_HEADERS 16384
 #define P2PS_MAX_PING_REPLY 1024
 #define P2PS_MAX_CONTROL_REPLY 65536
+
+/* Bytes of a chunk layer that is served: 32 for each MiB of the file, so up to 64 GiB. */
+#define P2PS_MAX_LAYER (2 * 1024 * 1024)
 #define P2PS_MAX_JSON_DEPTH 16
 
 /* Connections */

@@ -57,7 +57,7 @@ p2ps_query_free (P2psQuery *query)
  * @filehash: (nullable): 64 hexadecimal digits; anything else is ""
  * @size: bytes, -1 when not known
  *
- * Returns: (transfer full)
+ * Returns: (transfer full): with no root
  */
 P2psHit *
 p2ps_hit_new (const char *qid, const P2psAddress *holder, const char *filename,

@@ -45,7 +45,8 @@ typedef struct
   P2psAddress holder; /* who has the file; host "" = the source of the connection */
   char *filename;
   char filehash[P2PS_HASH_SIZE];
-  gint64 size; /* bytes, -1 when the holder doesn't say (classic peers) */
+  gint64 size;               /* bytes, -1 when the holder doesn't say (classic peers) */
+  char root[P2PS_HASH_SIZE]; /* of its block tree, as the holder claims; "" when it doesn't say */
 } P2psHit;
 
 typedef struct

@@ -65,13 +65,6 @@ reduce_layer (P2psDigest *pair, Node *nodes, guint64 n)
   reduce (pair, nodes, n, 1, pad);
 }
 
-static void
-to_hex (const Node node, char hex[P2PS_HASH_SIZE])
-{
-  for (gsize i = 0; i < sizeof (Node); i++)
-    g_snprintf (hex + 2 * i, 3, "%02x", node[i]);
-}
-
 /* Returns: (transfer full): a tree of no content yet */
 P2psBlockTree *
 p2ps_block_tree_new (void)
@@ -190,7 +183,7 @@ p2ps_block_tree_finish (P2psBlockTree *tree, char root[P2PS_HASH_SIZE])
 
   root[0] = '\0';
   if (memcmp (binary, none, sizeof binary) != 0)
-    to_hex (binary, root);
+    p2ps_digest_to_hex (binary, root);
   return layer != NULL ? layer : g_bytes_new (NULL, 0);
 }
 
@@ -218,7 +211,7 @@ p2ps_block_tree_check_layer (GBytes *layer, gint64 size, const char *root)
   pair = p2ps_digest_new ();
   nodes = g_memdup2 (g_bytes_get_data (layer, NULL), n * sizeof (Node));
   reduce_layer (pair, nodes, n);
-  to_hex (nodes[0], hex);
+  p2ps_digest_to_hex (nodes[0], hex);
 
   return g_str_equal (hex, root);
 }

@@ -8,6 +8,8 @@
 
 #include "config-build.h"
 
+#include <string.h>
+
 #if HAVE_GNUTLS
 #include <gnutls/crypto.h>
 #endif
@@ -84,16 +86,41 @@ p2ps_digest_finish_binary (P2psDigest *digest, guint8 hash[P2PS_BINARY_HASH_SIZE
 void
 p2ps_digest_finish (P2psDigest *digest, char hash[P2PS_HASH_SIZE])
 {
-  static const char digits[] = "0123456789abcdef";
   guint8 binary[P2PS_BINARY_HASH_SIZE];
 
   p2ps_digest_finish_binary (digest, binary);
-  for (gsize i = 0; i < sizeof binary; i++)
+  p2ps_digest_to_hex (binary, hash);
+}
+
+void
+p2ps_digest_to_hex (const guint8 binary[P2PS_BINARY_HASH_SIZE], char hash[P2PS_HASH_SIZE])
+{
+  static const char digits[] = "0123456789abcdef";
+
+  for (gsize i = 0; i < P2PS_BINARY_HASH_SIZE; i++)
     {
       hash[2 * i] = digits[binary[i] >> 4];
       hash[2 * i + 1] = digits[binary[i] & 15];
     }
-  hash[2 * sizeof binary] = '\0';
+  hash[P2PS_HASH_SIZE - 1] = '\0';
+}
+
+/* Returns: FALSE when `hash` is not 64 hexadecimal digits */
+gboolean
+p2ps_digest_from_hex (const char *hash, guint8 binary[P2PS_BINARY_HASH_SIZE])
+{
+  if (strlen (hash) != P2PS_HASH_SIZE - 1)
+    return FALSE;
+  for (int i = 0; i < P2PS_BINARY_HASH_SIZE; i++)
+    {
+      int high = g_ascii_xdigit_value (hash[2 * i]);
+      int low = g_ascii_xdigit_value (hash[2 * i + 1]);
+
+      if (high < 0 || low < 0)
+        return FALSE;
+      binary[i] = (guint8)(high << 4 | low);
+    }
+  return TRUE;
 }
 
 void

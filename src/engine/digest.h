@@ -17,6 +17,8 @@ void p2ps_digest_update (P2psDigest *digest, const void *data, gsize length);
 void p2ps_digest_finish (P2psDigest *digest, char hash[P2PS_HASH_SIZE]);
 void p2ps_digest_finish_binary (P2psDigest *digest, guint8 hash[P2PS_BINARY_HASH_SIZE]);
 void p2ps_digest_free (P2psDigest *digest);
+void p2ps_digest_to_hex (const guint8 binary[P2PS_BINARY_HASH_SIZE], char hash[P2PS_HASH_SIZE]);
+gboolean p2ps_digest_from_hex (const char *hash, guint8 binary[P2PS_BINARY_HASH_SIZE]);
 const char *p2ps_digest_get_backend (void);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (P2psDigest, p2ps_digest_free)

@@ -296,8 +296,11 @@ files_to_hits (P2psDriver *driver, const P2psQuery *query, GPtrArray *files)
   for (guint i = 0; files && i < files->len; i++)
     {
       const P2psLibraryFile *file = files->pdata[i];
-      g_ptr_array_add (
-          hits, p2ps_hit_new (query->qid, &driver->self, file->name, file->filehash, file->size));
+      P2psHit *hit
+          = p2ps_hit_new (query->qid, &driver->self, file->name, file->filehash, file->size);
+
+      g_strlcpy (hit->root, file->root, sizeof hit->root);
+      g_ptr_array_add (hits, hit);
     }
   return hits;
 }

@@ -9,6 +9,7 @@
 #include "config-build.h"
 #include "engine/error.h"
 #include "engine/library-private.h"
+#include "engine/store-trees.h"
 
 #include <glib/gi18n-lib.h>
 
@@ -46,6 +47,7 @@ library_file_new (P2psLibrary *self, GPtrArray *places)
       if (file->paths->len == 0)
         {
           memcpy (file->filehash, row->filehash, sizeof file->filehash);
+          memcpy (file->root, row->root, sizeof file->root);
           file->size = row->size;
           file->mtime_ns = row->mtime_ns;
           file->name = g_strdup (row->offered != NULL ? row->offered : row->name);
@@ -135,6 +137,33 @@ GHashTable *
 p2ps_library_have_finish (P2psLibrary *library, GAsyncResult *result, GError **error)
 {
   return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/* `root` is lower-case hex. */
+void
+p2ps_library_layer_async (P2psLibrary *library, const char *root, GAsyncReadyCallback callback,
+                          gpointer user_data)
+{
+  GTask *task = g_task_new (library, NULL, callback, user_data);
+
+  g_task_set_source_tag (task, p2ps_library_layer_async);
+  g_task_set_task_data (task, g_strdup (root), g_free);
+  p2ps_store_run_layer (library->store, task);
+}
+
+/* Returns: (transfer full): P2PS_BINARY_HASH_SIZE bytes a chunk; or NULL: NOT_FOUND (also: the file
+ *   has but one chunk, or its layer is too long to be served), or the store's errors */
+GBytes *
+p2ps_library_layer_finish (P2psLibrary *library, GAsyncResult *result, GError **error)
+{
+  g_autoptr (P2psLayer) found = g_task_propagate_pointer (G_TASK (result), error);
+
+  for (guint i = 0; found != NULL && library->shares != NULL && i < found->folders->len; i++)
+    if (p2ps_shares_find_root (library->shares, found->folders->pdata[i]) != NULL)
+      return g_steal_pointer (&found->layer);
+  if (found != NULL)
+    g_set_error (error, P2PS_ERROR, P2PS_ERROR_NOT_FOUND, _ ("No such file is shared"));
+  return NULL;
 }
 
 /* What was left out and why, at most `limit` of it. */

@@ -40,6 +40,7 @@ double p2ps_library_get_last_scan_seconds (P2psLibrary *library);
 typedef struct
 {
   char filehash[P2PS_HASH_SIZE];
+  char root[P2PS_HASH_SIZE]; /* of the block tree; "" = not known yet, or no content */
   gint64 size;
   gint64 mtime_ns;
   char *name;       /* of the path that matched, as it is offered */
@@ -61,6 +62,11 @@ void p2ps_library_open_async (P2psLibrary *library, const char *name, const char
                               gpointer user_data);
 P2psSharedFile *
 p2ps_library_open_finish (P2psLibrary *library, GAsyncResult *result, GError **error);
+
+/* The chunk layer of the block tree with this root (hex) -> GBytes. */
+void p2ps_library_layer_async (P2psLibrary *library, const char *root, GAsyncReadyCallback callback,
+                               gpointer user_data);
+GBytes *p2ps_library_layer_finish (P2psLibrary *library, GAsyncResult *result, GError **error);
 
 /* Which of these hashes (GStrv) are here: -> GHashTable used as a set of char*. */
 void p2ps_library_have_async (P2psLibrary *library, const char *const *hashes,

@@ -17,6 +17,7 @@
 
 #define NI_PREFIX "/.well-known/ni/sha-256/"
 #define DOWNLOAD_PREFIX "/download/"
+#define HASHES_PREFIX "/hashes/"
 #define NI_LENGTH 43 /* 32 bytes as base64url without padding */
 
 typedef struct
@@ -191,6 +192,35 @@ handle_ni (Api *api, P2psHttpRequest *request, const char *text)
     p2ps_http_request_reply_error (request, 404, "File not found");
 }
 
+static void
+got_layer_cb (GObject *source, GAsyncResult *result, gpointer data)
+{
+  P2psHttpRequest *request = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) layer = p2ps_library_layer_finish (P2PS_LIBRARY (source), result, &error);
+
+  if (layer)
+    p2ps_http_request_reply (request, 200, "application/octet-stream", layer);
+  else if (is_passing (error))
+    p2ps_http_request_reply_error (request, 503, "Busy: try again later.");
+  else
+    p2ps_http_request_reply_error (request, 404, "No such tree");
+  p2ps_http_request_unref (request);
+}
+
+/* The chunk layer of a block tree, by its root: one spelling for one root. */
+static void
+handle_hashes (Api *api, P2psHttpRequest *request, const char *text)
+{
+  char root[P2PS_HASH_SIZE];
+
+  if (p2ps_hash_normalize (root, text) && g_str_equal (root, text))
+    p2ps_library_layer_async (p2ps_engine_get_library (api->engine), root, got_layer_cb,
+                              p2ps_http_request_ref (request));
+  else
+    p2ps_http_request_reply_error (request, 404, "No such tree");
+}
+
 /* ---- paths ---- */
 
 static const P2psMessageType posted[] = {
@@ -220,8 +250,9 @@ handle_got (Api *api, P2psHttpRequest *request, const char *path, gboolean get)
   gboolean ping = g_str_equal (path, p2ps_wire_get_path (P2PS_MESSAGE_PING));
   gboolean download = g_str_has_prefix (path, DOWNLOAD_PREFIX);
   gboolean ni = g_str_has_prefix (path, NI_PREFIX);
+  gboolean hashes = g_str_has_prefix (path, HASHES_PREFIX);
 
-  if (!ping && !download && !ni)
+  if (!ping && !download && !ni && !hashes)
     return FALSE;
   if (!get)
     refuse (api, request, 405, "method", "This call needs GET.");
@@ -229,8 +260,10 @@ handle_got (Api *api, P2psHttpRequest *request, const char *path, gboolean get)
     handle_ping (api, request);
   else if (download)
     handle_download (api, request, path + strlen (DOWNLOAD_PREFIX));
-  else
+  else if (ni)
     handle_ni (api, request, path + strlen (NI_PREFIX));
+  else
+    handle_hashes (api, request, path + strlen (HASHES_PREFIX));
   return TRUE;
 }
 

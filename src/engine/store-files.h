@@ -8,8 +8,7 @@ G_BEGIN_DECLS
 
 /* The index of the library in the database, for the library alone. Functions without _async run on
  * the calling thread, which must be a worker: they wait for the disk. */
-/* Folders that the index knows, offered or gone (missing for now; kept so that nothing is hashed
- * again when they come back). */
+/* Folders that the index knows; gone = missing for now, kept so that nothing is hashed again. */
 typedef struct
 {
   gint64 id;
@@ -87,6 +86,7 @@ typedef struct
   char *name;    /* on the disk */
   char *offered; /* NULL: under its own name */
   char filehash[P2PS_HASH_SIZE];
+  char root[P2PS_HASH_SIZE]; /* of the block tree; "" = not known, or not asked for */
   gint64 size;
   gint64 mtime_ns;
   guint64 inode;

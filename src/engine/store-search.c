@@ -9,6 +9,7 @@
 #include "engine/name-words.h"
 #include "engine/store-db.h"
 #include "engine/store-files.h"
+#include "engine/store-trees.h"
 
 /* Bounds of one search by words. A million matches can't all be ranked in a few milliseconds: the
  * first ones that the index gives are, at least twice as many as are asked for. */
@@ -49,36 +50,6 @@ p2ps_file_row_free (P2psFileRow *row)
   g_free (row);
 }
 
-static gboolean
-hash_to_binary (const char *hex, guint8 binary[P2PS_BINARY_HASH_SIZE])
-{
-  if (strlen (hex) != P2PS_HASH_SIZE - 1)
-    return FALSE;
-  for (int i = 0; i < P2PS_BINARY_HASH_SIZE; i++)
-    {
-      int high = g_ascii_xdigit_value (hex[2 * i]);
-      int low = g_ascii_xdigit_value (hex[2 * i + 1]);
-
-      if (high < 0 || low < 0)
-        return FALSE;
-      binary[i] = (guint8)(high << 4 | low);
-    }
-  return TRUE;
-}
-
-static void
-binary_to_hash (const guint8 *binary, char hex[P2PS_HASH_SIZE])
-{
-  static const char digits[] = "0123456789abcdef";
-
-  for (int i = 0; i < P2PS_BINARY_HASH_SIZE; i++)
-    {
-      hex[2 * i] = digits[binary[i] >> 4];
-      hex[2 * i + 1] = digits[binary[i] & 15];
-    }
-  hex[P2PS_HASH_SIZE - 1] = '\0';
-}
-
 static P2psFileRow *
 read_row (sqlite3_stmt *statement)
 {
@@ -89,7 +60,7 @@ read_row (sqlite3_stmt *statement)
   row->name = p2ps_db_dup_text (statement, 2);
   row->offered = p2ps_db_dup_text (statement, 3);
   if (sqlite3_column_bytes (statement, 4) == P2PS_BINARY_HASH_SIZE)
-    binary_to_hash (sqlite3_column_blob (statement, 4), row->filehash);
+    p2ps_digest_to_hex (sqlite3_column_blob (statement, 4), row->filehash);
   row->size = sqlite3_column_int64 (statement, 5);
   row->mtime_ns = sqlite3_column_int64 (statement, 6);
   row->inode = (guint64)sqlite3_column_int64 (statement, 7);
@@ -161,6 +132,21 @@ row_is_same (gconstpointer row, gconstpointer other)
   return ((const P2psFileRow *)row)->id == ((const P2psFileRow *)other)->id;
 }
 
+/* Of one content all places have the same root. */
+static gboolean
+add_root (P2psDb *db, const guint8 *hash, GPtrArray *places, GError **error)
+{
+  const P2psFileRow *first = places->len > 0 ? places->pdata[0] : NULL;
+  guint8 root[P2PS_BINARY_HASH_SIZE];
+  gboolean known = FALSE;
+
+  if (first != NULL && !p2ps_db_tree_find_root (db, hash, first->size, root, &known, error))
+    return FALSE;
+  for (guint i = 0; known && i < places->len; i++)
+    p2ps_digest_to_hex (root, ((P2psFileRow *)places->pdata[i])->root);
+  return TRUE;
+}
+
 /* Adds the content of `row` with all of its places, the given one first, unless it is there. */
 static gboolean
 add_content (Contents *self, const P2psFileRow *row, GError **error)
@@ -169,11 +155,11 @@ add_content (Contents *self, const P2psFileRow *row, GError **error)
   g_autoptr (GPtrArray) places = NULL;
   guint position = 0;
 
-  if (self->contents->len >= self->limit || !hash_to_binary (row->filehash, hash)
+  if (self->contents->len >= self->limit || !p2ps_digest_from_hex (row->filehash, hash)
       || !g_hash_table_add (self->seen, g_strdup (row->filehash)))
     return TRUE;
   places = new_rows ();
-  if (!rows_by_hash (self->db, hash, places, error))
+  if (!rows_by_hash (self->db, hash, places, error) || !add_root (self->db, hash, places, error))
     return FALSE;
   if (g_ptr_array_find_with_equal_func (places, row, row_is_same, &position) && position > 0)
     {
@@ -382,7 +368,7 @@ look_up (Contents *self, const P2psFileQuery *query, GError **error)
   g_autoptr (GPtrArray) rows = new_rows ();
   guint8 hash[P2PS_BINARY_HASH_SIZE];
 
-  if (hash_to_binary (query->filehash, hash) && !rows_by_hash (self->db, hash, rows, error))
+  if (p2ps_digest_from_hex (query->filehash, hash) && !rows_by_hash (self->db, hash, rows, error))
     return FALSE;
   if (query->name[0] != '\0' && !query->words && !rows_by_name (self->db, query->name, rows, error))
     return FALSE;
@@ -448,7 +434,7 @@ places (P2psDb *db, gpointer data, GError **error)
   gboolean ok;
 
   if (query->filehash[0] != '\0')
-    ok = !hash_to_binary (query->filehash, hash) || rows_by_hash (db, hash, rows, error);
+    ok = !p2ps_digest_from_hex (query->filehash, hash) || rows_by_hash (db, hash, rows, error);
   else
     ok = rows_by_name (db, query->name, rows, error);
   return ok ? g_steal_pointer (&rows) : NULL;
@@ -478,7 +464,7 @@ have (P2psDb *db, gpointer data, GError **error)
 
       if (statement == NULL)
         return NULL;
-      if (!hash_to_binary (hashes[i], hash))
+      if (!p2ps_digest_from_hex (hashes[i], hash))
         continue;
       sqlite3_bind_blob (statement, 1, hash, sizeof hash, SQLITE_STATIC);
       if (!p2ps_db_step (db, statement, &row, error))

@@ -8,7 +8,11 @@
 
 #include "engine/store-trees.h"
 
+#include "core/limits.h"
 #include "engine/block-tree.h"
+#include "engine/error.h"
+
+#define MAX_PLACES 64 /* of one content that are looked at */
 
 /* The tree of a file that was just put in. */
 gboolean
@@ -49,6 +53,88 @@ p2ps_db_tree_remove (P2psDb *db, const guint8 *hash, gint64 size, GError **error
     return FALSE;
   sqlite3_bind_blob (statement, 1, hash, P2PS_BINARY_HASH_SIZE, SQLITE_STATIC);
   return p2ps_db_run (db, statement, error);
+}
+
+/* --- asking --- */
+
+/* `known` tells whether `root` was filled in. */
+gboolean
+p2ps_db_tree_find_root (P2psDb *db, const guint8 *hash, gint64 size, guint8 *root, gboolean *known,
+                        GError **error)
+{
+  sqlite3_stmt *statement;
+  gboolean row = FALSE;
+
+  *known = size > 0 && size <= P2PS_LEAF_SIZE;
+  if (*known)
+    memcpy (root, hash, P2PS_BINARY_HASH_SIZE);
+  if (size <= P2PS_LEAF_SIZE)
+    return TRUE;
+  statement = p2ps_db_prepare (db, "SELECT root FROM tree WHERE hash = ?", error);
+  if (statement == NULL)
+    return FALSE;
+  sqlite3_bind_blob (statement, 1, hash, P2PS_BINARY_HASH_SIZE, SQLITE_STATIC);
+  if (!p2ps_db_step (db, statement, &row, error))
+    return FALSE;
+  *known = row && sqlite3_column_bytes (statement, 0) == P2PS_BINARY_HASH_SIZE;
+  if (*known)
+    memcpy (root, sqlite3_column_blob (statement, 0), P2PS_BINARY_HASH_SIZE);
+  sqlite3_reset (statement);
+  return TRUE;
+}
+
+void
+p2ps_layer_free (P2psLayer *layer)
+{
+  if (layer == NULL)
+    return;
+  g_clear_pointer (&layer->layer, g_bytes_unref);
+  g_ptr_array_unref (layer->folders);
+  g_free (layer);
+}
+
+/* Folders that are gone are left out, layers too long to be served as well. */
+static gpointer
+find_layer (P2psDb *db, gpointer data, GError **error)
+{
+  g_autoptr (P2psLayer) found = g_new0 (P2psLayer, 1);
+  guint8 root[P2PS_BINARY_HASH_SIZE] = { 0 };
+  gboolean row = TRUE;
+  sqlite3_stmt *statement = p2ps_db_prepare (
+      db,
+      "SELECT d.path, t.layer FROM tree t JOIN file f ON f.hash = t.hash"
+      " JOIN folder d ON d.id = f.folder WHERE t.root = ? AND t.layer IS NOT NULL"
+      " AND length (t.layer) <= ? AND d.gone IS NULL LIMIT ?",
+      error);
+
+  found->folders = g_ptr_array_new_with_free_func (g_free);
+  if (statement == NULL)
+    return NULL;
+  p2ps_digest_from_hex (data, root);
+  sqlite3_bind_blob (statement, 1, root, sizeof root, SQLITE_STATIC);
+  sqlite3_bind_int (statement, 2, P2PS_MAX_LAYER);
+  sqlite3_bind_int (statement, 3, MAX_PLACES);
+  while (p2ps_db_step (db, statement, &row, error) && row)
+    {
+      if (found->layer == NULL)
+        found->layer = g_bytes_new (sqlite3_column_blob (statement, 1),
+                                    (gsize)sqlite3_column_bytes (statement, 1));
+      g_ptr_array_add (found->folders, p2ps_db_dup_text (statement, 0));
+    }
+  if (row)
+    return NULL;
+  if (found->layer == NULL)
+    {
+      g_set_error (error, P2PS_ERROR, P2PS_ERROR_NOT_FOUND, "no such tree");
+      return NULL;
+    }
+  return g_steal_pointer (&found);
+}
+
+void
+p2ps_store_run_layer (P2psStore *store, GTask *task)
+{
+  p2ps_store_run (store, P2PS_STORE_READ, task, find_layer, (GDestroyNotify)p2ps_layer_free);
 }
 
 /* --- what has no tree --- */

@@ -11,6 +11,23 @@ G_BEGIN_DECLS
 gboolean p2ps_db_tree_add (P2psDb *db, const P2psNewFile *file, GError **error);
 gboolean p2ps_db_tree_remove (P2psDb *db, const guint8 *hash, gint64 size, GError **error);
 
+/* Answers for the asking of the index. */
+gboolean p2ps_db_tree_find_root (P2psDb *db, const guint8 *hash, gint64 size, guint8 *root,
+                                 gboolean *known, GError **error);
+
+/* A chunk layer that somebody asks for. */
+typedef struct
+{
+  GBytes *layer;
+  GPtrArray *folders; /* of char*: where its file lies */
+} P2psLayer;
+
+void p2ps_layer_free (P2psLayer *layer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (P2psLayer, p2ps_layer_free)
+/* For a GTask that owns a char*: a root, as hex. The result is a P2psLayer, or NULL with NOT_FOUND.
+ */
+void p2ps_store_run_layer (P2psStore *store, GTask *task);
+
 /* A file whose content has no tree yet. */
 typedef struct
 {

@@ -199,8 +199,10 @@ static P2psHit *
 read_file (JsonObject *object, const char *qid, const P2psAddress *holder, GError **error)
 {
   const char *filename;
+  const char *root = NULL;
   char hash[P2PS_HASH_SIZE];
   gint64 size = -1;
+  P2psHit *hit;
 
   if (!read_filename (object, &filename, error) || !read_filehash (object, hash, error))
     return NULL;
@@ -216,7 +218,11 @@ read_file (JsonObject *object, const char *qid, const P2psAddress *holder, GErro
     }
   if (p2ps_json_get_int (object, "size", &size) == P2PS_JSON_WRONG || size < 0)
     size = -1;
-  return p2ps_hit_new (qid, holder, filename, hash, size);
+  hit = p2ps_hit_new (qid, holder, filename, hash, size);
+  if (p2ps_json_get_string (object, "root", &root) == P2PS_JSON_FOUND
+      && !p2ps_hash_normalize (hit->root, root))
+    hit->root[0] = '\0';
+  return hit;
 }
 
 /* Of many, those that can be read are taken; a message with none is refused. */

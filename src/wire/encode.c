@@ -12,7 +12,7 @@
 #include "wire/codec.h"
 
 /* What a node of this version can do beyond the classic calls, as told in the reply to a ping. */
-static const char *const features[] = { "words", "xttl", "dup", "hits", "size", "ranges" };
+static const char *const features[] = { "words", "xttl", "dup", "hits", "size", "ranges", "root" };
 
 /* json-glib writes what it is given: text that is not UTF-8 would not be JSON. */
 static void
@@ -77,6 +77,8 @@ add_file (JsonBuilder *builder, const P2psHit *hit)
   add_text (builder, "filehash", hit->filehash);
   if (hit->size >= 0)
     add_int (builder, "size", hit->size);
+  if (hit->root[0] != '\0')
+    add_text (builder, "root", hit->root);
 }
 
 /* The first file stands where a classic peer reads it; "hits" has all of them when there are more.

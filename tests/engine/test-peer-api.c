@@ -6,6 +6,7 @@
 #include <libsoup/soup.h>
 #include <sys/socket.h>
 
+#include "engine/block-tree.h"
 #include "nodes.h"
 
 #define CONTENT "hello, peer\n"
@@ -272,6 +273,48 @@ test_download (void)
   tear_down (&f);
 }
 
+/* The chunk layer of a tree, by its root. */
+static void
+test_hashes (void)
+{
+  static const char *const missing[] = { "", "abc", "/", "x/../ping", "%00" };
+  const gsize size = 2 * P2PS_CHUNK_SIZE + 5;
+  g_autofree char *data = g_malloc0 (size);
+  g_autoptr (P2psBlockTree) tree = p2ps_block_tree_new ();
+  char root[P2PS_HASH_SIZE];
+  Fixture f;
+
+  memset (data, 'x', size);
+  p2ps_block_tree_update (tree, data, size);
+  g_autoptr (GBytes) layer = p2ps_block_tree_finish (tree, root);
+  set_up (&f);
+  node_write (f.node, "large", data, (gssize)size);
+  p2ps_library_rescan (p2ps_engine_get_library (f.node->engine));
+  node_wait_for_files (f.node, 2);
+  g_autofree char *path = g_strconcat ("/hashes/", root, NULL);
+  g_autoptr (Answer) answer = ask (&f, "GET", path, NULL);
+  g_assert_cmpuint (answer->status, ==, 200);
+  g_assert_cmpstr (answer->type, ==, "application/octet-stream");
+  g_autoptr (GBytes) got = g_bytes_new (answer->text, answer->length);
+  g_assert_true (g_bytes_equal (got, layer));
+  g_autoptr (Answer) head = ask (&f, "HEAD", path, NULL);
+  g_assert_cmpuint (head->status, ==, 200);
+  g_assert_cmpstr (head->length_header, ==, "96");
+  for (guint i = 0; i < G_N_ELEMENTS (missing); i++)
+    {
+      g_autofree char *other = g_strconcat ("/hashes/", missing[i], NULL);
+      g_autoptr (Answer) refused = ask (&f, "GET", other, NULL);
+      g_assert_cmpuint (refused->status, >=, 400);
+      g_assert_cmpuint (refused->status, <=, 404);
+    }
+  g_autofree char *small = g_strconcat ("/hashes/", content_hex, NULL);
+  g_autoptr (Answer) no_layer = ask (&f, "GET", small, NULL);
+  assert_json (no_layer, 404, "{\"error\": \"No such tree\"}");
+  g_autoptr (Answer) posted = ask (&f, "POST", path, "{}");
+  assert_error (posted, 405);
+  tear_down (&f);
+}
+
 /* "2024-03-12 10:16:12" */
 static void
 assert_time (JsonObject *object, const char *key)
@@ -439,6 +482,7 @@ main (int argc, char **argv)
   g_test_add_func ("/peer-api/query", test_query);
   g_test_add_func ("/peer-api/query-hit", test_query_hit);
   g_test_add_func ("/peer-api/download", test_download);
+  g_test_add_func ("/peer-api/hashes", test_hashes);
   g_test_add_func ("/peer-api/local", test_local);
   g_test_add_func ("/peer-api/not-local", test_not_local);
   return g_test_run ();

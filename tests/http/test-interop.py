@@ -5,6 +5,7 @@
 The node is p2pshare-cli serve, the classic peers are those of tests/fixtures, in this process.
 """
 
+import hashlib
 import http.client
 import importlib.util
 import json
@@ -66,6 +67,22 @@ def path_of(name):
     return '/download/' + urllib.parse.quote(name, safe='')
 
 
+def block_tree(data):
+    """Root and chunk layer (32 bytes for each MiB) of data, as BEP 52 builds them."""
+    layer = [hashlib.sha256(data[i:i + 16384]).digest() for i in range(0, len(data), 16384)]
+    count = 1
+    while count < len(layer):
+        count *= 2
+    layer += [bytes(32)] * (count - len(layer))
+    chunks, covered = [], 16384
+    while len(layer) > 1:
+        layer = [hashlib.sha256(a + b).digest() for a, b in zip(layer[::2], layer[1::2])]
+        covered *= 2
+        if covered == 1 << 20:
+            chunks = layer
+    return layer[0].hex(), b''.join(chunks[:-(-len(data) // (1 << 20))])
+
+
 class Case(nodes.Case):
     def classic(self, files={}, peers=(), **options):
         folder = self.folder / ('classic%d' % len(os.listdir(self.folder)))
@@ -105,6 +122,26 @@ class Server(Case):
         self.assertEqual(reply[0]['nonce'], 'abc-1')
         self.assertTrue(reply[0]['agent'].startswith('p2pshare/'))
         self.assertNotIn('nonce', ask(node, 'GET', '/ping')[0])
+
+    def test_block_trees(self):
+        """Roots in hits, which a classic peer doesn't mind, and the layer below by its root."""
+        large = bytes(i * i >> 3 & 255 for i in range(3 << 20)) + b'and a bit'
+        files = {'large': large, 'leaf': large[:16384], 'more': large[:16385], 'empty': b''}
+        node = self.node('a', files=files).indexed(len(files))
+        asker = self.classic()
+        for name, data in files.items():
+            query = self.query(filename=name, **asker.me())
+            ask(node, 'POST', '/query', query)
+            hit = asker.wait(lambda: [b for b in asker.bodies('/query_hit')
+                                      if b['QID'] == query['QID']], 'a hit', nodes.BOUND)[0]
+            self.assertEqual(hit.get('root'), block_tree(data)[0] if data else None)
+        root, layer = block_tree(large)
+        self.assertEqual(len(layer), 4 * 32)
+        status, headers, data = call(node, 'GET', '/hashes/' + root)
+        self.assertEqual((status, headers['Content-Type'], data),
+                         (200, 'application/octet-stream', layer))
+        for unknown in (root.upper(), '0' * 64, sha256(large), block_tree(files['more'])[0]):
+            self.assertEqual(call(node, 'GET', '/hashes/' + unknown)[0], 404)
 
     def test_membership(self):
         node = self.node('a')

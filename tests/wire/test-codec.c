@@ -346,6 +346,23 @@ test_query_refused (void)
 #undef WITH
 }
 
+#define ROOT "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+/* A root that is none costs nobody his hit. */
+static void
+assert_root (const char *json, const char *expected)
+{
+  g_autofree char *text = g_strdup_printf ("{\"filename\": \"a\", \"filehash\": \"" HASH
+                                           "\", \"root\": %s, \"port\": 1,"
+                                           " \"QID\": \"" QID "\"}",
+                                           json);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (P2psMessage) message = request (P2PS_MESSAGE_QUERY_HIT, text, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (((P2psHit *)message->hits->pdata[0])->root, ==, expected);
+}
+
 static void
 test_hit (void)
 {
@@ -359,6 +376,17 @@ test_hit (void)
   assert_encodes (message, 0,
                   "{\"filename\":\"a.txt\",\"filehash\":\"" HASH "\",\"size\":12,"
                   "\"host\":\"10.0.0.5\",\"port\":8081,\"QID\":\"" QID "\"}");
+
+  g_strlcpy (((P2psHit *)message->hits->pdata[0])->root, ROOT, P2PS_HASH_SIZE);
+  assert_encodes (message, 0,
+                  "{\"filename\":\"a.txt\",\"filehash\":\"" HASH "\",\"size\":12,"
+                  "\"root\":\"" ROOT "\","
+                  "\"host\":\"10.0.0.5\",\"port\":8081,\"QID\":\"" QID "\"}");
+  assert_root ("\"" ROOT "\"", ROOT);
+  assert_root ("\"" ROOT "0\"", "");
+  assert_root ("\"\"", "");
+  assert_root ("7", "");
+  assert_root ("null", "");
 
   classic = request (P2PS_MESSAGE_QUERY_HIT,
                      "{\"filename\": \"a.txt\", \"filehash\": \"" HASH "\", \"host\": \"0.0.0.0\","
