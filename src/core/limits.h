@@ -88,6 +88,11 @@
 #define P2PS_MAX_LAYER (2 * 1024 * 1024)
 #define P2PS_MAX_JSON_DEPTH 16
 
+/* Uploads, unless the configuration says otherwise */
+#define P2PS_UPLOAD_SLOTS 8
+#define P2PS_UPLOADS_PER_PEER 2
+#define P2PS_SMALL_FILE (256 * 1024) /* up to this size a file needs no slot */
+
 /* Connections */
 #define P2PS_MAX_CONNECTIONS 256
 #define P2PS_MAX_CONNECTIONS_PER_HOST 16

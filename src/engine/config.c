@@ -43,7 +43,8 @@ dup_default_download_folder (void)
 /**
  * p2ps_config_new:
  *
- * Returns: (transfer full): every interface, port 8081, no peers, nothing shared, no limits, and
+ * Returns: (transfer full): every interface, port 8081, no peers, nothing shared, no limits but
+ *   the usual upload slots, and
  *   the user's folder for downloads (not made here)
  */
 P2psConfig *
@@ -60,8 +61,8 @@ p2ps_config_new (void)
   config->upload_bytes_per_second = P2PS_NO_LIMIT;
   config->upload_bytes_per_second_per_peer = P2PS_NO_LIMIT;
   config->download_bytes_per_second = P2PS_NO_LIMIT;
-  config->upload_slots = P2PS_NO_LIMIT;
-  config->uploads_per_peer = P2PS_NO_LIMIT;
+  config->upload_slots = P2PS_UPLOAD_SLOTS;
+  config->uploads_per_peer = P2PS_UPLOADS_PER_PEER;
   return config;
 }
 

@@ -152,7 +152,10 @@ source_failed (P2psDownload *download, P2psDownloadSource *asked, const P2psFetc
 {
   const P2psAddress *address = p2ps_download_source_get_address (asked);
   g_autofree char *peer = p2ps_address_to_string (address);
-  g_autofree char *reason = g_strdup_printf ("%s: %s", peer, result->error->message);
+  g_autofree char *reason = result->of > 0
+                                ? g_strdup_printf (_ ("Waiting for %s (place %u of %u)"), peer,
+                                                   result->place, result->of)
+                                : g_strdup_printf ("%s: %s", peer, result->error->message);
 
   p2ps_download_source_set_state (asked, result->error->message);
   p2ps_download_source_set_other_size (asked, result->other_size);

@@ -66,6 +66,8 @@ set_limits (P2psEngine *engine)
   if (engine->server)
     p2ps_http_server_set_rates (engine->server, config->upload_bytes_per_second,
                                 config->upload_bytes_per_second_per_peer);
+  if (engine->server)
+    p2ps_http_server_set_slots (engine->server, config->upload_slots, config->uploads_per_peer);
   p2ps_downloads_set_rate (engine->downloads, config->download_bytes_per_second);
 }
 

@@ -19,10 +19,12 @@
 
 #include "core/limits.h"
 #include "engine/error.h"
+#include "wire/json.h"
 
 #define BLOCK_SIZE (256 * 1024)
 #define N_BLOCKS 8
 #define MAX_INFORMATIONAL 8
+#define MAX_BUSY_BODY 4096
 #define KEEP_FREE (G_GINT64_CONSTANT (256) << 20)        /* of the disk, when no length is known */
 #define MAX_WITHOUT_LENGTH (G_GINT64_CONSTANT (4) << 30) /* bytes of such a body */
 
@@ -180,6 +182,31 @@ get_retry_after (SoupMessageHeaders *headers)
   return MAX (g_date_time_difference (date, now), 0);
 }
 
+/* "place" and "of" in the body of a 503. */
+static gboolean
+read_place (Talk *talk)
+{
+  P2psFetchResult *result = &talk->fetch->result;
+  char body[MAX_BUSY_BODY];
+  gsize length = 0;
+  gint64 place = 0, of = 0;
+  g_autoptr (JsonNode) root = NULL;
+
+  if (g_input_stream_read_all (talk->body, body, sizeof body, &length, talk->fetch->cancellable,
+                               NULL)
+      && length < sizeof body)
+    root = p2ps_json_parse (body, length, NULL);
+  if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root))
+    return FALSE;
+  p2ps_json_get_int (json_node_get_object (root), "place", &place);
+  p2ps_json_get_int (json_node_get_object (root), "of", &of);
+  if (place < 1 || of < place || of > G_MAXINT)
+    return FALSE;
+  result->place = place;
+  result->of = of;
+  return TRUE;
+}
+
 /* Statuses that bring no bytes. */
 static gboolean
 fail_from_status (Talk *talk, guint status, GError **error)
@@ -191,6 +218,9 @@ fail_from_status (Talk *talk, guint status, GError **error)
   if (status == SOUP_STATUS_SERVICE_UNAVAILABLE || status == 429)
     {
       talk->fetch->result.retry_after = get_retry_after (headers);
+      if (read_place (talk))
+        return fail (talk, P2PS_ATTEMPT_BUSY, error, _ ("Place %u of %u in its queue"),
+                     talk->fetch->result.place, talk->fetch->result.of);
       return fail (talk, P2PS_ATTEMPT_BUSY, error, _ ("Is busy"));
     }
   if (status == SOUP_STATUS_NOT_FOUND || status == SOUP_STATUS_GONE)

@@ -53,6 +53,7 @@ typedef struct
   P2psAttempt attempt;
   gint64 retry_after;  /* microseconds */
   gint64 total;        /* as the source said, -1 = not said */
+  guint place, of;     /* in the source's queue, 0 = it didn't say */
   gboolean other_size; /* it has a file of another size than we were told, which may be our error */
   gboolean mixed;      /* the hash is wrong, and more than one source gave the bytes */
   gboolean etag_is_hash;

@@ -392,6 +392,7 @@ upload_done_cb (gboolean complete, gpointer user_data)
   P2psHttpConnection *self = user_data;
 
   self->stage = P2PS_HTTP_WRITING;
+  p2ps_http_queue_leave (self, complete);
   if (complete)
     finish (self);
   else

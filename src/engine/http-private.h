@@ -3,6 +3,7 @@
 
 #include <libsoup/soup.h>
 
+#include "core/slots.h"
 #include "engine/http-guard.h"
 #include "engine/http-server.h"
 #include "engine/upload.h"
@@ -59,6 +60,9 @@ typedef struct
   GSource *watch;
   gsize drained;
   gboolean linger;
+  char *slot; /* what its upload slot is for, or NULL */
+  gint64 slot_since;
+  gboolean slot_goes_on;
 } P2psHttpConnection;
 
 P2psHttpConnection *
@@ -81,6 +85,11 @@ void p2ps_http_connection_close (P2psHttpConnection *connection);
 /* http-stream.c: what libsoup gets to read from and to write to. */
 GIOStream *p2ps_http_stream_new (P2psHttpConnection *connection);
 
+/* http-queue.c */
+gboolean
+p2ps_http_queue_enter (P2psHttpConnection *connection, const P2psSharedFile *file, gint64 last);
+void p2ps_http_queue_leave (P2psHttpConnection *connection, gboolean complete);
+
 /* http-reply.c: the bytes of an answer. */
 GString *p2ps_http_reply_begin (guint status);
 void p2ps_http_reply_header (GString *reply, const char *name, const char *value);
@@ -91,6 +100,8 @@ GBytes *p2ps_http_reply_error_body (const char *reason);
 void p2ps_http_server_refused (P2psHttpServer *server, P2psHttpRefusal refusal);
 void p2ps_http_server_closed (P2psHttpServer *server, P2psHttpConnection *connection);
 GMainContext *p2ps_http_server_get_context (P2psHttpServer *server);
+gboolean p2ps_http_server_is_paused (P2psHttpServer *server);
+P2psSlots *p2ps_http_server_get_slots (P2psHttpServer *server);
 P2psUploader *p2ps_http_server_get_uploader (P2psHttpServer *server);
 
 /* http-request.c */

@@ -290,6 +290,8 @@ p2ps_http_request_reply_file (P2psHttpRequest *self, P2psSharedFile *file)
       refuse_range (self, file);
       return;
     }
+  if (!is_head (self) && last >= first && !p2ps_http_queue_enter (self->connection, file, last))
+    return;
   reply = begin_file_reply (file, kind == P2PS_RANGE_PART ? 206 : 200, etag);
   if (kind == P2PS_RANGE_PART)
     g_string_append_printf (reply,

@@ -30,6 +30,7 @@ struct _P2psHttpServer
   GInetAddress *loopback; /* what libsoup is told about every client */
   P2psHttpListener *listener;
   P2psUploader *uploader;
+  P2psSlots *slots; /* for uploads */
   P2psHttpLimits limits;
   guint64 rate; /* of uploads, bytes per second */
   guint64 rate_per_source;
@@ -274,6 +275,18 @@ p2ps_http_server_get_context (P2psHttpServer *self)
   return self->context;
 }
 
+gboolean
+p2ps_http_server_is_paused (P2psHttpServer *self)
+{
+  return self->rate == 0;
+}
+
+P2psSlots *
+p2ps_http_server_get_slots (P2psHttpServer *self)
+{
+  return self->slots;
+}
+
 P2psUploader *
 p2ps_http_server_get_uploader (P2psHttpServer *self)
 {
@@ -314,6 +327,7 @@ p2ps_http_server_finalize (GObject *object)
   P2psHttpServer *self = P2PS_HTTP_SERVER (object);
 
   g_clear_pointer (&self->uploader, p2ps_uploader_free);
+  p2ps_slots_free (self->slots);
   g_clear_object (&self->soup);
   g_clear_object (&self->loopback);
   g_clear_pointer (&self->per_host, g_hash_table_unref);
@@ -334,6 +348,7 @@ p2ps_http_server_init (P2psHttpServer *self)
   self->context = g_main_context_ref_thread_default ();
   self->loopback = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
   self->per_host = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->slots = p2ps_slots_new ();
   self->rate = self->rate_per_source = P2PS_RATE_NONE;
   self->limits = (P2psHttpLimits){
     .connections = get_max_connections (),
@@ -418,6 +433,16 @@ p2ps_http_server_set_rates (P2psHttpServer *self, guint64 total, guint64 per_sou
   self->rate_per_source = per_source;
   if (self->uploader != NULL)
     p2ps_uploader_set_rates (self->uploader, total, per_source);
+}
+
+/* Uploads at a time, in all and to each address; G_MAXUINT64 is no limit. Those on their way go on.
+ */
+void
+p2ps_http_server_set_slots (P2psHttpServer *self, guint64 total, guint64 per_source)
+{
+  g_return_if_fail (P2PS_IS_HTTP_SERVER (self));
+
+  p2ps_slots_set_limits (self->slots, total, per_source);
 }
 
 void

@@ -29,6 +29,7 @@ void p2ps_http_server_set_handler (P2psHttpServer *server, P2psHttpHandler handl
                                    gpointer user_data, GDestroyNotify destroy);
 void p2ps_http_server_set_max_body (P2psHttpServer *server, gsize max_body);
 void p2ps_http_server_set_rates (P2psHttpServer *server, guint64 total, guint64 per_source);
+void p2ps_http_server_set_slots (P2psHttpServer *server, guint64 total, guint64 per_source);
 void p2ps_http_server_accept (P2psHttpServer *server, GIOStream *stream, const char *source);
 void p2ps_http_server_stop (P2psHttpServer *server);
 guint p2ps_http_server_get_connections (P2psHttpServer *server);

@@ -320,6 +320,13 @@ serve (Connection *connection)
       else
         serve_well (connection);
       break;
+    case SERVE_QUEUE_ONCE:
+      if (connection->number > 1)
+        serve_well (connection);
+      else
+        send_text (connection, "HTTP/1.1 503 X\r\nRetry-After: 1\r\nContent-Length: 36\r\n\r\n"
+                               "{\"error\": \"x\", \"place\": 3, \"of\": 77}");
+      break;
     case SERVE_BUSY_ONCE:
       if (connection->number > 1)
         {

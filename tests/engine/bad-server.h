@@ -34,6 +34,7 @@ typedef enum
   SERVE_NO_RANGE,    /* 416 to every range */
   SERVE_BUSY,        /* 503, Retry-After: 1 */
   SERVE_BUSY_ONCE,
+  SERVE_QUEUE_ONCE, /* ... with a place in a queue */
   SERVE_NOT_FOUND,
   SERVE_ERROR, /* 500 */
   SERVE_HOLD,  /* well, but the second half only after the mode was changed */

@@ -80,7 +80,7 @@ test_classic (Fixture *fixture, gconstpointer data)
   g_assert_false (copy->share_hidden);
   g_assert_false (copy->follow_links);
   g_assert_cmpuint (copy->max_ttl, ==, 4);
-  g_assert_true (copy->upload_slots == P2PS_NO_LIMIT);
+  g_assert_true (copy->upload_slots == P2PS_UPLOAD_SLOTS);
 }
 
 static void
@@ -125,7 +125,7 @@ test_ours (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (config->upload_bytes_per_second, ==, 1000);
   g_assert_cmpuint (config->upload_bytes_per_second_per_peer, ==, 500);
   g_assert_cmpuint (config->upload_slots, ==, 0);
-  g_assert_true (config->uploads_per_peer == P2PS_NO_LIMIT);
+  g_assert_true (config->uploads_per_peer == P2PS_UPLOADS_PER_PEER);
 }
 
 static void

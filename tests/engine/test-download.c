@@ -390,6 +390,22 @@ test_false_size (Fixture *f, gconstpointer unused)
   bad_server_free (honest);
 }
 
+/* The source says where we are in its queue, and people see it. */
+static void
+test_queue (Fixture *f, gconstpointer unused)
+{
+  BadServer *server = bad_server_new (SERVE_QUEUE_ONCE, f->data, f->length);
+  P2psDownload *download = add (f, "file.bin", f->length, server);
+  g_autofree char *peer = p2ps_address_to_string (bad_server_get_address (server));
+  g_autofree char *reason = g_strdup_printf ("Waiting for %s (place 3 of 77)", peer);
+
+  await_that (is_state (download, P2PS_DOWNLOAD_WAITING));
+  g_assert_cmpstr (p2ps_download_get_reason (download), ==, reason);
+  assert_done (f, download, "file.bin");
+  g_assert_cmpuint (bad_server_get_requests (server), ==, 2);
+  bad_server_free (server);
+}
+
 static void
 test_busy (Fixture *f, gconstpointer unused)
 {
@@ -868,6 +884,7 @@ main (int argc, char **argv)
   TEST ("/download/continue/mixed-lie", NULL, test_mixed_lie);
   TEST ("/download/false-size", NULL, test_false_size);
   TEST ("/download/busy", NULL, test_busy);
+  TEST ("/download/queue", NULL, test_queue);
   TEST ("/download/names", NULL, test_names);
   g_test_add_func ("/download/numbers", test_numbers);
   TEST ("/download/disk/name-taken", NULL, test_name_taken);

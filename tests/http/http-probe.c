@@ -6,9 +6,9 @@
  * path, query "q" and source as they arrived GET  /held             nothing until the next request
  * for it arrives GET  /forgotten        nothing: the request is dropped GET  /big?n=BYTES      so
  * many bytes from memory GET  /rates?total=N&source=N  sets the limits of uploads, bytes per second
- * GET  /state            counters GET  /stop             stops the server
- * (and listens again) while others are being served GET  /download/NAME    a file of the folder;
- * its hash is the SHA-256 of its name */
+ * GET  /slots?total=N&source=N  sets the upload slots GET  /state            counters GET  /stop
+ * stops the server (and listens again) while others are being served GET  /download/NAME    a file
+ * of the folder; its hash is the SHA-256 of its name */
 
 #include <glib-unix.h>
 #include <stdlib.h>
@@ -145,6 +145,14 @@ set_rates (P2psHttpRequest *request)
 }
 
 static void
+set_slots (P2psHttpRequest *request)
+{
+  p2ps_http_server_set_slots (probe.server, get_number (request, "total"),
+                              get_number (request, "source"));
+  reply_text (request, g_strdup ("set"));
+}
+
+static void
 handler (P2psHttpRequest *request, gpointer user_data)
 {
   const char *path = p2ps_http_request_get_path (request);
@@ -166,6 +174,8 @@ handler (P2psHttpRequest *request, gpointer user_data)
     }
   else if (g_str_equal (path, "/rates"))
     set_rates (request);
+  else if (g_str_equal (path, "/slots"))
+    set_slots (request);
   else if (g_str_equal (path, "/state"))
     reply_text (request, describe_state ());
   else if (g_str_equal (path, "/stop"))

@@ -125,7 +125,7 @@ class RatesTest(FrontTest):
         client.close()
 
     def test_reader_leaves_while_held(self):
-        probe = self.start_with_file(8 * MB, (0,))
+        probe = self.start_with_file(8 * MB, (1,))
         descriptors = probe.descriptors()
         for _ in range(5):
             client = self.begin(probe)
@@ -136,8 +136,15 @@ class RatesTest(FrontTest):
         self.settle(probe)
         self.assertLessEqual(probe.descriptors(), descriptors + 2)
 
-    def test_stop_while_held(self):
+    def test_paused(self):
         probe = self.start_with_file(MB, (0,))
+        reply = probe.get('/download/file')
+        self.assertEqual((reply.status, reply.headers['retry-after']), (503, '30'))
+        self.assertEqual(reply.error(), 'Uploads are paused.')
+        self.assertEqual(probe.ask(f'HEAD /download/file HTTP/1.1\r\n{HOST}\r\n').status, 200)
+
+    def test_stop_while_held(self):
+        probe = self.start_with_file(MB, (1,))
         client = self.begin(probe)
         self.assertTrue(client.recv(1))
         self.assertEqual(probe.get('/stop').body, b'stopping')
