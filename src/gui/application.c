@@ -311,7 +311,7 @@ p2ps_application_activate (GApplication *application)
   present_window (self);
 }
 
-/* Links: each becomes a download. */
+/* Links: each becomes a download, and the peers that one names are a way into the network. */
 static void
 p2ps_application_open (GApplication *application, GFile **files, int n_files, const char *hint)
 {
@@ -331,7 +331,12 @@ p2ps_application_open (GApplication *application, GFile **files, int n_files, co
                  == NULL)
         p2ps_window_tell (window, error->message);
       else
-        p2ps_window_show_page (window, "downloads");
+        {
+          for (guint k = 0; k < link->sources->len; k++)
+            p2ps_engine_add_peer_async (self->engine, g_ptr_array_index (link->sources, k), NULL,
+                                        NULL);
+          p2ps_window_show_page (window, "downloads");
+        }
     }
 }
 

@@ -106,6 +106,27 @@ class Start(ui.Test):
         with open(path, 'rb') as f:
             self.assertEqual(f.read(), content)
 
+    def test_link_is_enough(self):
+        """A node that knows nobody gets the file and gets to know the peer that the link names."""
+        node = ui.Node(self, {'Linked.txt': b'linked'})
+        filehash = ui.cli(node.state, 'files')[0]['filehash']
+        folder = self.new_folder()
+        state = os.path.join(folder, 'state')
+        # without a name nobody can be asked for it at once: it takes a search
+        window = ui.Window(self, '--config', ui.write_config(folder), '--state-dir', state,
+                           'magnet:?xt=urn:sha256:%s&x.pe=%s' % (filehash, node.name))
+        path = os.path.join(folder, 'saved', 'Linked.txt')
+        wait(lambda: os.path.exists(path), 'the file')
+        self.assertEqual([(p['host'], p['port']) for p in ui.cli(state, 'peers')], [node.address])
+        self.assertEqual(window.end(), 0)
+
+    def test_desktop_file(self):
+        """It opens links: the desktop finds it by their scheme."""
+        with open(os.path.join(os.path.dirname(ui.BIN), 'data', 'com.example.P2PShare.desktop')) as f:
+            lines = f.read().splitlines()
+        self.assertIn('Exec=p2pshare %u', lines)
+        self.assertIn('MimeType=x-scheme-handler/magnet;x-scheme-handler/ni;', lines)
+
 
 if __name__ == '__main__':
     ui.main()
