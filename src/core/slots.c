@@ -20,8 +20,7 @@
 #define LEAST_RETRY (2 * P2PS_SECOND)
 #define MOST_RETRY (15 * P2PS_SECOND) /* so long a slot can stay empty because its heir sleeps */
 #define GRACE (5 * P2PS_SECOND)
-#define GOES_ON (3 * P2PS_SECOND) /* the next range of the same file may take so long to be asked \
-                                   */
+#define GOES_ON (3 * P2PS_SECOND) /* for the next range of the same file */
 
 typedef struct
 {
