@@ -131,6 +131,21 @@ add_config_status (JsonBuilder *builder, const P2psConfig *config)
   add_path (builder, "download_folder", config ? config->download_folder : NULL);
 }
 
+/* null is no limit. */
+static void
+add_limits (JsonBuilder *builder, const P2psConfig *config)
+{
+  json_builder_set_member_name (builder, "limits");
+  json_builder_begin_object (builder);
+  add_known (builder, "upload_bytes_per_second", (gint64)config->upload_bytes_per_second);
+  add_known (builder, "upload_bytes_per_second_per_peer",
+             (gint64)config->upload_bytes_per_second_per_peer);
+  add_known (builder, "download_bytes_per_second", (gint64)config->download_bytes_per_second);
+  add_known (builder, "upload_slots", (gint64)config->upload_slots);
+  add_known (builder, "uploads_per_peer", (gint64)config->uploads_per_peer);
+  json_builder_end_object (builder);
+}
+
 /* The summary of a node: who it is, what it shares, whom it knows. */
 void
 p2ps_control_add_status (JsonBuilder *builder, P2psEngine *engine)
@@ -153,6 +168,8 @@ p2ps_control_add_status (JsonBuilder *builder, P2psEngine *engine)
   add_int (builder, "downloads_active", downloads.active);
   add_path (builder, "state_dir", p2ps_engine_get_state_dir (engine));
   add_config_status (builder, p2ps_engine_get_config (engine));
+  if (p2ps_engine_get_config (engine))
+    add_limits (builder, p2ps_engine_get_config (engine));
   add_string (builder, "notice", notice);
   json_builder_end_object (builder);
 }

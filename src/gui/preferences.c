@@ -29,6 +29,11 @@ struct _P2psPreferences
   GtkSwitch *links_switch;
   AdwEntryRow *host_row;
   GtkSpinButton *port_spin;
+  AdwExpanderRow *uploads_row;
+  GtkSpinButton *upload_spin;
+  AdwExpanderRow *downloads_row;
+  GtkSpinButton *download_spin;
+  GtkSpinButton *slots_spin;
   AdwPreferencesGroup *peers_group;
   AdwActionRow *no_peers;
   AdwEntryRow *peer_row;
@@ -302,6 +307,21 @@ settings_changed_cb (P2psPreferences *self, const char *key)
 }
 
 static void
+bind_limits (P2psPreferences *self)
+{
+  g_settings_bind (self->settings, "limit-uploads", self->uploads_row, "enable-expansion",
+                   G_SETTINGS_BIND_DEFAULT);
+  g_settings_bind (self->settings, "upload-limit", self->upload_spin, "value",
+                   G_SETTINGS_BIND_DEFAULT);
+  g_settings_bind (self->settings, "limit-downloads", self->downloads_row, "enable-expansion",
+                   G_SETTINGS_BIND_DEFAULT);
+  g_settings_bind (self->settings, "download-limit", self->download_spin, "value",
+                   G_SETTINGS_BIND_DEFAULT);
+  g_settings_bind (self->settings, "upload-slots", self->slots_spin, "value",
+                   G_SETTINGS_BIND_DEFAULT);
+}
+
+static void
 p2ps_preferences_constructed (GObject *object)
 {
   P2psPreferences *self = P2PS_PREFERENCES (object);
@@ -316,6 +336,7 @@ p2ps_preferences_constructed (GObject *object)
   g_settings_bind (self->settings, "follow-links", self->links_switch, "active",
                    G_SETTINGS_BIND_DEFAULT);
   g_settings_bind (self->settings, "port", self->port_spin, "value", G_SETTINGS_BIND_DEFAULT);
+  bind_limits (self);
   g_signal_connect_object (self->settings, "changed", G_CALLBACK (settings_changed_cb), self,
                            G_CONNECT_SWAPPED);
 }
@@ -384,6 +405,11 @@ p2ps_preferences_class_init (P2psPreferencesClass *class)
   gtk_widget_class_bind_template_child (widget_class, P2psPreferences, links_switch);
   gtk_widget_class_bind_template_child (widget_class, P2psPreferences, host_row);
   gtk_widget_class_bind_template_child (widget_class, P2psPreferences, port_spin);
+  gtk_widget_class_bind_template_child (widget_class, P2psPreferences, uploads_row);
+  gtk_widget_class_bind_template_child (widget_class, P2psPreferences, upload_spin);
+  gtk_widget_class_bind_template_child (widget_class, P2psPreferences, downloads_row);
+  gtk_widget_class_bind_template_child (widget_class, P2psPreferences, download_spin);
+  gtk_widget_class_bind_template_child (widget_class, P2psPreferences, slots_spin);
   gtk_widget_class_bind_template_child (widget_class, P2psPreferences, peers_group);
   gtk_widget_class_bind_template_child (widget_class, P2psPreferences, no_peers);
   gtk_widget_class_bind_template_child (widget_class, P2psPreferences, peer_row);

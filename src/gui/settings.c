@@ -16,6 +16,48 @@
 
 #include "config-build.h"
 
+#define KILOBYTE 1000
+#define MAX_LIMIT 10000000 /* as in the schema, in kilobytes per second */
+#define MAX_SLOTS 1000
+
+/* Settings are in kilobytes per second: less than one is rounded up, 0 stays 0. */
+static void
+fill_limit (GSettings *settings, const char *use, const char *key, guint64 bytes)
+{
+  g_settings_set_boolean (settings, use, bytes != P2PS_NO_LIMIT);
+  if (bytes != P2PS_NO_LIMIT)
+    g_settings_set_int (settings, key,
+                        (int)MIN (bytes / KILOBYTE + (bytes % KILOBYTE > 0), MAX_LIMIT));
+}
+
+static guint64
+get_limit (GSettings *settings, const char *use, const char *key)
+{
+  if (!g_settings_get_boolean (settings, use))
+    return P2PS_NO_LIMIT;
+  return (guint64)g_settings_get_int (settings, key) * KILOBYTE;
+}
+
+static void
+fill_limits (GSettings *settings, const P2psConfig *base)
+{
+  fill_limit (settings, "limit-uploads", "upload-limit", base->upload_bytes_per_second);
+  fill_limit (settings, "limit-downloads", "download-limit", base->download_bytes_per_second);
+  g_settings_set_int (settings, "upload-slots", (int)MIN (base->upload_slots, MAX_SLOTS));
+  g_settings_set_int (settings, "uploads-per-peer", (int)MIN (base->uploads_per_peer, MAX_SLOTS));
+}
+
+static void
+read_limits (GSettings *settings, const P2psConfig *base, P2psConfig *config)
+{
+  config->upload_bytes_per_second = get_limit (settings, "limit-uploads", "upload-limit");
+  config->download_bytes_per_second = get_limit (settings, "limit-downloads", "download-limit");
+  if (base != NULL)
+    config->upload_bytes_per_second_per_peer = base->upload_bytes_per_second_per_peer;
+  config->upload_slots = (guint64)g_settings_get_int (settings, "upload-slots");
+  config->uploads_per_peer = (guint64)g_settings_get_int (settings, "uploads-per-peer");
+}
+
 static void
 fill (GSettings *settings, const P2psConfig *base)
 {
@@ -47,6 +89,7 @@ fill (GSettings *settings, const P2psConfig *base)
   g_settings_set_boolean (settings, "follow-links", base->follow_links);
   if (base->max_ttl > 0)
     g_settings_set_int (settings, "max-ttl", (int)MIN (base->max_ttl, P2PS_MAX_TTL_IN));
+  fill_limits (settings, base);
 }
 
 /* base: of the configuration file, or NULL for the person's own settings. Fails when the program's
@@ -106,6 +149,7 @@ p2ps_settings_to_config (GSettings *settings, const P2psConfig *base)
   config->share_hidden = g_settings_get_boolean (settings, "share-hidden");
   config->follow_links = g_settings_get_boolean (settings, "follow-links");
   config->max_ttl = (guint)g_settings_get_int (settings, "max-ttl");
+  read_limits (settings, base, config);
   return config;
 }
 

@@ -56,6 +56,15 @@ class Test(nodes.Case):
         node.start()
         self.assertIn('colour', node.read_log())
 
+    def test_limits(self):
+        node = self.node('a', start=False)
+        node.write_config({'self': {'host': '127.0.0.1', 'port': node.port},
+                           'limits': {'upload_bytes_per_second': 5000, 'uploads_per_peer': 3}})
+        node.start()
+        self.assertEqual(node.json('status')['limits'], {
+            'upload_bytes_per_second': 5000, 'upload_bytes_per_second_per_peer': None,
+            'download_bytes_per_second': None, 'upload_slots': 8, 'uploads_per_peer': 3})
+
     def test_port_taken(self):
         node = self.node('a', start=False)
         with socket.socket() as other:

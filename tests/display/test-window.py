@@ -158,6 +158,9 @@ class Preferences(ui.Test):
             subprocess.run(['gsettings', 'set', 'com.example.P2PShare', key, value], check=True,
                            env=dict(os.environ, **env))
 
+        def limit(key):
+            return ui.cli(state, 'status')['limits'][key]
+
         host, port = ui.new_address()
         setting('host', host)
         setting('port', str(port))
@@ -170,6 +173,13 @@ class Preferences(ui.Test):
         setting('folders', "[b'%s']" % shared)
         wait(lambda: ui.cli(state, 'status')['files_indexed'] == 1, 'the file')
         window.find('label', os.path.basename(shared))
+        setting('upload-limit', '250')
+        setting('limit-uploads', 'true')
+        wait(lambda: limit('upload_bytes_per_second') == 250000, 'the limit')
+        setting('limit-uploads', 'false')
+        wait(lambda: limit('upload_bytes_per_second') is None, 'no limit')
+        setting('upload-slots', '5')
+        wait(lambda: limit('upload_slots') == 5, 'the slots')
         window.focus('Preferences')
         window.screenshot('preferences')
 
