@@ -12,6 +12,7 @@
 
 #include "gui/format.h"
 #include "gui/result-button.h"
+#include "gui/result-menu.h"
 
 struct _P2psSearchPage
 {
@@ -25,6 +26,7 @@ struct _P2psSearchPage
   GtkEditable *entry;
   GtkSingleSelection *selection;
   GtkWidget *view;
+  P2psResultMenu *menu;
 };
 
 enum
@@ -92,6 +94,24 @@ to_results_cb (GtkWidget *widget, const char *action_name, GVariant *parameter)
   if (gtk_single_selection_get_selected (self->selection) == GTK_INVALID_LIST_POSITION)
     gtk_single_selection_set_selected (self->selection, 0);
   gtk_widget_child_focus (self->view, GTK_DIR_DOWN);
+}
+
+static void
+menu_cb (GtkWidget *widget, const char *action_name, GVariant *parameter)
+{
+  p2ps_result_menu_open (P2PS_SEARCH_PAGE (widget)->menu);
+}
+
+static void
+copy_link_cb (GtkWidget *widget, const char *action_name, GVariant *parameter)
+{
+  p2ps_result_menu_copy_link (P2PS_SEARCH_PAGE (widget)->menu);
+}
+
+static void
+copy_hash_cb (GtkWidget *widget, const char *action_name, GVariant *parameter)
+{
+  p2ps_result_menu_copy_hash (P2PS_SEARCH_PAGE (widget)->menu);
 }
 
 static void
@@ -205,6 +225,7 @@ p2ps_search_page_dispose (GObject *object)
 {
   P2psSearchPage *self = P2PS_SEARCH_PAGE (object);
 
+  g_clear_pointer (&self->menu, p2ps_result_menu_free);
   g_clear_pointer (&self->searching_binding, g_binding_unbind);
   g_clear_object (&self->search);
   g_clear_object (&self->engine);
@@ -281,6 +302,9 @@ p2ps_search_page_class_init (P2psSearchPageClass *class)
   gtk_widget_class_bind_template_child (widget_class, P2psSearchPage, selection);
   gtk_widget_class_bind_template_child (widget_class, P2psSearchPage, view);
   gtk_widget_class_install_action (widget_class, "search.to-results", NULL, to_results_cb);
+  gtk_widget_class_install_action (widget_class, "search.menu", NULL, menu_cb);
+  gtk_widget_class_install_action (widget_class, "search.copy-link", NULL, copy_link_cb);
+  gtk_widget_class_install_action (widget_class, "search.copy-hash", NULL, copy_hash_cb);
   gtk_widget_class_bind_template_callback (widget_class, start_search_cb);
   gtk_widget_class_bind_template_callback (widget_class, stop_search_cb);
   gtk_widget_class_bind_template_callback (widget_class, row_activated_cb);
@@ -300,4 +324,5 @@ p2ps_search_page_init (P2psSearchPage *self)
 {
   g_type_ensure (P2PS_TYPE_RESULT_BUTTON);
   gtk_widget_init_template (GTK_WIDGET (self));
+  self->menu = p2ps_result_menu_new (GTK_WIDGET (self), self->view, self->selection);
 }

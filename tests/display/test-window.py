@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The window does the main job with real nodes: search, download, peers, statistics, preferences."""
 
+import hashlib
 import os
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import ui  # noqa: E402
-from ui import act, find, keys, names, set_text, type_text, wait  # noqa: E402
+from ui import act, find, get_text, keys, names, set_text, type_text, wait  # noqa: E402
 
 PICTURE = 'Holiday in the mountains.jpg'
 CONTENT = bytes(i * 7 % 251 for i in range(300000))
@@ -88,6 +89,50 @@ class MainJob(ui.Test):
         wait(lambda: any(ui.is_focused(n) for n in ui.walk(entry)), 'focus again')
         keys('ctrl+q')
         self.assertEqual(window.end(None), 0)
+
+    def click_down(self, window, condition):
+        """Presses the secondary button ever further down until something comes of it."""
+        for y in range(120, 400, 16):
+            subprocess.run(['xdotool', 'mousemove', '--window', window.xid, '200', str(y), 'click', '3'],
+                           check=True)
+            try:
+                return wait(condition, 'the menu', 0.3)
+            except AssertionError:
+                continue
+        return wait(condition, 'the menu', 1)
+
+    def test_copy(self):
+        """The link and the hash of a result, by keys, from the menu, with the mouse."""
+        node = ui.Node(self, {'Linked.txt': b'linked'})
+        filehash = hashlib.sha256(b'linked').hexdigest()
+        link = 'magnet:?xt=urn:sha256:%s&xl=6&dn=Linked.txt&x.pe=%s' % (filehash, node.name)
+        window = self.new_window([node.address])
+        window.focus()
+        self.connected(window)
+        entry = window.find('entry', 'Search the network')
+
+        def assert_copied(text):
+            keys('ctrl+f', 'ctrl+a', 'ctrl+v')
+            wait(lambda: get_text(entry) == text, text)
+
+        def item(name):
+            return wait(lambda: find(window.app(), 'menu item', name), name)
+        self.search(window, 'linked')
+        wait(lambda: window.row('Search results', 'Linked.txt'), 'the result')
+        keys('Down')
+        wait(lambda: any(filehash in n for n in names(window.app())), 'the selection')
+        keys('ctrl+c')
+        wait(lambda: find(window.app(), 'label', 'Link copied'), 'it is told')
+        assert_copied(link)
+        keys('Down', 'shift+F10')
+        act(item('Copy Hash'))
+        wait(lambda: find(window.app(), 'label', 'Hash copied'), 'it is told')
+        assert_copied(filehash)
+        wait(lambda: not find(window.app(), 'menu item'), 'the menu is closed')
+        self.click_down(window, lambda: find(window.app(), 'menu item', 'Copy Link'))
+        act(item('Copy Link'))
+        assert_copied(link)
+        self.assertEqual(window.end(), 0)
 
     def test_nothing_found(self):
         node = ui.Node(self, {PICTURE: CONTENT})

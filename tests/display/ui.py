@@ -94,6 +94,11 @@ def set_text(node, text):
     assert Atspi.EditableText.set_text_contents(iface, text)
 
 
+def get_text(node):
+    iface = node.get_text_iface()
+    return Atspi.Text.get_text(iface, 0, Atspi.Text.get_character_count(iface))
+
+
 def is_sensitive(node):
     return node.get_state_set().contains(Atspi.StateType.SENSITIVE)
 
