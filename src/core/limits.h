@@ -30,7 +30,9 @@
 #define P2PS_RETRY_MAX_CONFIGURED (60 * P2PS_SECOND)
 #define P2PS_FORGET_PEER (86400 * P2PS_SECOND) /* after so much silence, unless configured */
 #define P2PS_WANTED_PEERS 8                    /* below it the node looks for more by itself */
-#define P2PS_MAX_NAMED_BY_ONE 16               /* unproven candidates that one host named */
+#define P2PS_MESH_PEERS 31                     /* where there are no more, a node knows them all */
+#define P2PS_MESH_AFTER (20 * P2PS_SECOND)
+#define P2PS_MAX_NAMED_BY_ONE 16 /* unproven candidates that one host named */
 
 /* Score: 0 is neutral, misbehaviour lowers it, one point comes back every 10 s. */
 #define P2PS_SCORE_BAN (-100)
@@ -66,6 +68,9 @@
 #define P2PS_MAX_LOOKUPS 256 /* under way in the own library */
 #define P2PS_QID_MEMORY (600 * P2PS_SECOND)
 #define P2PS_MAX_QIDS 65536
+#define P2PS_MAX_REACHED 48                   /* neighbours that a query names as asked */
+#define P2PS_REACHED_FRESH (10 * P2PS_SECOND) /* and that gave a sign of life since */
+#define P2PS_OWN_RETRIES 2                    /* of an own query that got no answer */
 
 /* Hits */
 #define P2PS_HIT_WINDOW (60 * P2PS_SECOND)

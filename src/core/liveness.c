@@ -30,6 +30,66 @@ p2ps_member_schedule (P2psNode *node, P2psMember *member, gint64 when)
   node->membership->wake = MIN (node->membership->wake, when);
 }
 
+/* Whether so few nodes are known that this one could know them all. Nodes that start together know
+ * few at first, so that counts only after a while. Among many neighbours a classic peer, which
+ * handles every copy again, multiplies: then it is as in larger networks. */
+static gboolean
+is_mesh (P2psNode *node)
+{
+  P2psMembership *self = node->membership;
+  guint known = self->active;
+
+  if (node->sparse || node->now < self->mesh_from)
+    return FALSE;
+  for (guint i = 0; i < self->peers->len; i++)
+    {
+      const P2psMember *member = g_ptr_array_index (self->peers, i);
+
+      if (member->info.state == P2PS_PEER_ACTIVE && member->info.classic)
+        return FALSE;
+    }
+  for (guint i = 0; i < self->candidates->len && known <= P2PS_MESH_PEERS; i++)
+    if (((P2psMember *)g_ptr_array_index (self->candidates, i))->failures == 0)
+      known++;
+
+  return known <= P2PS_MESH_PEERS;
+}
+
+/* Whether @member was not asked since its answer counts. */
+static gboolean
+is_unasked (P2psNode *node, const P2psMember *member)
+{
+  return member->info.state == P2PS_PEER_ACTIVE && member->asked < node->membership->mesh_from;
+}
+
+/* How many active peers there should be. Where few nodes are known it is all of them: a query then
+ * needs no second hop. That there are so few is believed when all peers were asked for theirs. */
+static guint
+get_wanted (P2psNode *node)
+{
+  GPtrArray *peers = node->membership->peers;
+
+  if (node->membership->active < node->wanted_peers || !is_mesh (node))
+    return node->wanted_peers;
+  for (guint i = 0; i < peers->len; i++)
+    {
+      const P2psMember *member = g_ptr_array_index (peers, i);
+
+      if (is_unasked (node, member) || node->now < member->asked + P2PS_SECOND)
+        return node->wanted_peers;
+    }
+
+  return MAX (node->wanted_peers, P2PS_MESH_PEERS);
+}
+
+/* Whether a peer that has just come should be asked for its peers. */
+static gboolean
+is_curious (P2psNode *node, const P2psMember *member)
+{
+  return node->membership->active < node->wanted_peers
+         || (is_unasked (node, member) && is_mesh (node));
+}
+
 static gint64
 get_timeout (const P2psMember *member)
 {
@@ -101,7 +161,7 @@ p2ps_member_activate (P2psNode *node, P2psMember *member)
   member->info.last_heartbeat = node->now;
   if (!member->joined)
     join (node, member);
-  else if (node->membership->active < node->wanted_peers)
+  else if (is_curious (node, member))
     ask_for_peers (node, member);
   schedule_heartbeat (node, member);
   p2ps_searches_greet (node, member);
@@ -189,7 +249,7 @@ static gboolean
 run_candidate (P2psNode *node, P2psMember *member)
 {
   P2psMembership *self = node->membership;
-  gboolean needed = member->wants_us || self->active + self->probing < node->wanted_peers;
+  gboolean needed = member->wants_us || self->active + self->probing < get_wanted (node);
   gboolean tried = member->pinged != P2PS_LONG_AGO;
 
   if (tried && node->now >= member->pinged + P2PS_PROBE_AGAIN)
@@ -391,6 +451,13 @@ p2ps_liveness_sent (P2psNode *node, const P2psAddress *to, P2psPurpose purpose, 
   p2ps_member_heard (node, member);
   if (p2ps_member_is_banned (node, member))
     return;
+  if (!member->tabled && member->info.classic && !member->wants_us
+      && node->membership->active >= node->wanted_peers)
+    {
+      /* It was pinged for the mesh, where it has no place. */
+      p2ps_member_schedule (node, member, member->pinged + P2PS_PROBE_AGAIN);
+      return;
+    }
   if (member->info.state != P2PS_PEER_ACTIVE)
     {
       p2ps_member_activate (node, member);
@@ -399,8 +466,7 @@ p2ps_liveness_sent (P2psNode *node, const P2psAddress *to, P2psPurpose purpose, 
   else if (purpose == P2PS_FOR_JOIN && reply->ok)
     {
       member->joined = TRUE;
-      if (node->membership->active < node->wanted_peers
-          && node->now >= member->asked + ASK_URGENTLY)
+      if (is_curious (node, member) && node->now >= member->asked + ASK_URGENTLY)
         ask_for_peers (node, member);
     }
   else if (purpose == P2PS_FOR_PEERS)
@@ -447,7 +513,11 @@ p2ps_liveness_tick (P2psNode *node)
   if (node->now >= self->upkeep)
     {
       self->upkeep = node->now + p2ps_random_around (&node->random, P2PS_HEARTBEAT);
-      if (self->active < node->wanted_peers)
+      if (is_mesh (node))
+        for (guint i = 0; i < self->peers->len; i++)
+          if (is_unasked (node, g_ptr_array_index (self->peers, i)))
+            ask_for_peers (node, g_ptr_array_index (self->peers, i));
+      if (self->active < get_wanted (node))
         upkeep (node);
     }
   if (node->now < self->wake)

@@ -30,6 +30,7 @@ p2ps_membership_new (gint64 now)
   self->held = g_array_new (FALSE, FALSE, sizeof (P2psHeld));
   self->probes.full = P2PS_LONG_AGO;
   self->upkeep = now + P2PS_HEARTBEAT;
+  self->mesh_from = now + P2PS_MESH_AFTER;
   self->wake = P2PS_NEVER;
   self->banned = P2PS_LONG_AGO;
 

@@ -53,10 +53,11 @@ struct _P2psMembership
   guint active;
   guint probing; /* pings to candidates under way */
   P2psBucket probes;
-  GArray *held;  /* of P2psHeld */
-  gint64 upkeep; /* when to look for more peers */
-  gint64 wake;   /* nothing is due before */
-  gint64 banned; /* nobody is banned from then on */
+  GArray *held;     /* of P2psHeld */
+  gint64 upkeep;    /* when to look for more peers */
+  gint64 mesh_from; /* when few known nodes begin to mean that there are few */
+  gint64 wake;      /* nothing is due before */
+  gint64 banned;    /* nobody is banned from then on */
 };
 
 #define P2PS_LONG_AGO (G_MININT64 / 4)

@@ -36,6 +36,7 @@ p2ps_query_copy (const P2psQuery *query)
   P2psQuery *copy = g_memdup2 (query, sizeof *query);
 
   copy->filename = g_strdup (query->filename);
+  copy->reached = g_strdup (query->reached);
 
   return copy;
 }
@@ -47,6 +48,7 @@ p2ps_query_free (P2psQuery *query)
   if (query == NULL)
     return;
   g_free (query->filename);
+  g_free (query->reached);
   g_free (query);
 }
 

@@ -36,6 +36,7 @@ typedef struct
   int xttl;                      /* hop budget between our nodes, -1 when absent */
   int hops;                      /* so far, -1 when absent */
   P2psAddress via;               /* who sent this copy, unset when absent */
+  char *reached; /* whom its origin asks: 8 hexadecimal digits each (reached.c); NULL when absent */
 } P2psQuery;
 
 /* One file of one holder. */

@@ -19,6 +19,7 @@ struct _P2psNode
   char *id;
   int max_ttl;
   guint wanted_peers;
+  gboolean sparse;
   gint64 files;
   GPtrArray *own_hosts;  /* of char *, from the driver */
   GArray *own_addresses; /* of P2psAddress: where our own id answered */

@@ -15,6 +15,7 @@ typedef struct
   const char *id;         /* stable identity, shown in the reply to a ping */
   guint max_ttl;          /* of its own searches; 0 = P2PS_DEFAULT_TTL */
   guint wanted_peers;     /* it looks for more below so many active; 0 = P2PS_WANTED_PEERS */
+  gboolean sparse;        /* not more than those, even where few nodes could all know each other */
   guint64 seed;
 } P2psNodeConfig;
 

@@ -59,6 +59,7 @@ p2ps_node_new (const P2psNodeConfig *config, gint64 now)
   node->id = g_strdup (config->id);
   p2ps_node_set_max_ttl (node, config->max_ttl);
   node->wanted_peers = config->wanted_peers != 0 ? config->wanted_peers : P2PS_WANTED_PEERS;
+  node->sparse = config->sparse;
   node->files = -1;
   node->own_hosts = g_ptr_array_new_with_free_func (g_free);
   node->own_addresses = g_array_new (FALSE, FALSE, sizeof (P2psAddress));
@@ -346,6 +347,8 @@ p2ps_node_sent (P2psNode *node, gint64 now, guint64 token, P2psOutcome outcome,
     p2ps_answers_pinged (node, &sent->to, outcome, reply);
   else if (sent->purpose == P2PS_FOR_HITS)
     p2ps_answers_sent (node, g_steal_pointer (&sent->job), outcome);
+  else if (sent->purpose == P2PS_FOR_QUERY)
+    p2ps_routing_sent (node, &sent->to, g_steal_pointer (&sent->job), outcome);
   sent_free (sent);
 }
 

@@ -77,14 +77,60 @@ wake_at (P2psNode *node, gint64 when)
   node->routing->wake = MIN (node->routing->wake, when);
 }
 
+/* An own query under way: what got no answer in time is sent again. */
+typedef struct
+{
+  P2psMessage *message;
+  guint tries;
+} Own;
+
+static void
+own_free (Own *own)
+{
+  p2ps_message_unref (own->message);
+  g_free (own);
+}
+
+/* @message: (transfer full) */
+static void
+send (P2psNode *node, const P2psAddress *to, P2psMessage *message, guint tries)
+{
+  Own *own = NULL;
+
+  /* Only our own have come no hop yet. */
+  if (message->query->hops == 0)
+    {
+      own = g_new0 (Own, 1);
+      own->message = p2ps_message_ref (message);
+      own->tries = tries;
+    }
+  p2ps_node_push_send (node, to, message, P2PS_FOR_QUERY, own, (GDestroyNotify)own_free);
+}
+
+/* What became of a query. @job: (transfer full) (nullable) */
+void
+p2ps_routing_sent (P2psNode *node, const P2psAddress *to, gpointer job, P2psOutcome outcome)
+{
+  P2psMember *member = p2ps_membership_find (node, to);
+  Own *own = job;
+
+  if (own == NULL)
+    return;
+  /* The others were told that it is asked from here. */
+  if (outcome == P2PS_OUTCOME_TIMEOUT && own->tries < P2PS_OWN_RETRIES && member != NULL
+      && member->info.state == P2PS_PEER_ACTIVE
+      && p2ps_searches_is_live (node, own->message->query->qid))
+    send (node, to, p2ps_message_ref (own->message), own->tries + 1);
+  own_free (own);
+}
+
 /* Sends what the rate towards @member allows. */
 static void
 drain (P2psNode *node, P2psMember *member)
 {
   while (!p2ps_fair_is_empty (&member->outbox)
          && p2ps_bucket_take (&member->out, node->now, IN_INTERVAL, OUT_BURST))
-    p2ps_node_push_send (node, &member->info.address, p2ps_fair_pop (&member->outbox),
-                         P2PS_FOR_QUERY, NULL, NULL);
+    send (node, &member->info.address, p2ps_fair_pop (&member->outbox), 0);
   if (!p2ps_fair_is_empty (&member->outbox))
     wake_at (node, p2ps_bucket_get_ready (&member->out, IN_INTERVAL, OUT_BURST));
 }
@@ -113,6 +159,7 @@ copy_for_classic (const P2psQuery *query, int ttl)
   P2psQuery *copy = p2ps_query_copy (query);
 
   memset (&copy->via, 0, sizeof copy->via);
+  g_clear_pointer (&copy->reached, g_free);
   copy->ttl = ttl;
   copy->xttl = copy->hops = -1;
 
@@ -128,6 +175,8 @@ copy_for_ours (P2psNode *node, const P2psQuery *query, int ttl, int xttl, int ho
   copy->ttl = ttl;
   copy->xttl = xttl;
   copy->hops = hops;
+  if (hops > 0)
+    g_clear_pointer (&copy->reached, g_free);
 
   return p2ps_message_new_query (copy);
 }
@@ -181,7 +230,8 @@ send_on (P2psNode *node, const Forward *forward)
 
       if (message == NULL || member->info.state != P2PS_PEER_ACTIVE
           || p2ps_address_equal (&member->info.address, &forward->from)
-          || p2ps_address_equal (&member->info.address, &forward->query->origin))
+          || p2ps_address_equal (&member->info.address, &forward->query->origin)
+          || p2ps_reached_has (forward->query, member))
         continue;
       post (node, member, p2ps_message_ref (message), &forward->from);
     }
@@ -422,6 +472,9 @@ p2ps_routing_query (P2psNode *node, const char *source, const P2psMessage *messa
     }
   if (sender != NULL && certain && sender->info.state == P2PS_PEER_ACTIVE)
     p2ps_member_heard (node, sender);
+  /* Only the origin itself may say whom it asks. */
+  if (sender == NULL || !certain || !p2ps_address_equal (&sender->info.address, &query->origin))
+    g_clear_pointer (&query->reached, g_free);
 
   p2ps_node_push_status (node, request, TRUE, known);
   if (known)

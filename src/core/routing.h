@@ -36,9 +36,15 @@ void p2ps_routing_free (P2psRouting *routing);
 void p2ps_routing_query (P2psNode *node, const char *source, const P2psMessage *message,
                          guint64 request);
 void p2ps_routing_send_own (P2psNode *node, P2psMember *member, const P2psQuery *query);
+void p2ps_routing_sent (P2psNode *node, const P2psAddress *to, gpointer job, P2psOutcome outcome);
 void p2ps_routing_tick (P2psNode *node);
 
+/* reached.c: whom a query's origin asks itself */
+char *p2ps_reached_new (P2psNode *node, const char *qid);
+gboolean p2ps_reached_has (const P2psQuery *query, const P2psMember *member);
+
 P2psSearchState *p2ps_searches_find (P2psNode *node, const char *qid);
+gboolean p2ps_searches_is_live (P2psNode *node, const char *qid);
 void p2ps_searches_start (P2psNode *node, const P2psQuery *query);
 void p2ps_searches_stop (P2psNode *node, const char *qid);
 void p2ps_searches_greet (P2psNode *node, P2psMember *member);

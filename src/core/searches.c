@@ -33,6 +33,15 @@ is_live (P2psNode *node, const P2psSearchState *search)
   return search->live && node->now < search->started + P2PS_HIT_WINDOW;
 }
 
+/* Whether hits for our search @qid are wanted. */
+gboolean
+p2ps_searches_is_live (P2psNode *node, const char *qid)
+{
+  P2psSearchState *search = p2ps_searches_find (node, qid);
+
+  return search != NULL && is_live (node, search);
+}
+
 static void
 forget_old (P2psNode *node)
 {
@@ -70,6 +79,7 @@ p2ps_searches_start (P2psNode *node, const P2psQuery *query)
   g_hash_table_insert (self->searches, search->query->qid, search);
   g_queue_push_tail (&self->search_order, search);
   node->counters.originated++;
+  search->query->reached = p2ps_reached_new (node, query->qid);
 
   for (guint i = 0; i < peers->len; i++)
     {

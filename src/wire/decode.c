@@ -164,6 +164,28 @@ read_wanted (JsonObject *object, const char *qid, GError **error)
   return query;
 }
 
+/* Whom the origin asks: what is too long to be that is as good as absent. */
+static gboolean
+read_reached (JsonObject *object, P2psQuery *query, GError **error)
+{
+  const char *reached;
+
+  switch (p2ps_json_get_string (object, "reached", &reached))
+    {
+    case P2PS_JSON_WRONG:
+      invalid (error, "reached", "not a string");
+      return FALSE;
+    case P2PS_JSON_FOUND:
+      if (strlen (reached) <= 8 * P2PS_MAX_REACHED)
+        query->reached = g_strdup (reached);
+      break;
+    case P2PS_JSON_ABSENT:
+      break;
+    }
+
+  return TRUE;
+}
+
 static P2psMessage *
 read_query (JsonObject *object, GError **error)
 {
@@ -177,7 +199,7 @@ read_query (JsonObject *object, GError **error)
   if (query == NULL || !read_address (object, NEED_PORT, &query->origin, error)
       || !read_hops (object, "ttl", &query->ttl, error)
       || !read_hops (object, "xttl", &query->xttl, error)
-      || !read_hops (object, "hops", &query->hops, error))
+      || !read_hops (object, "hops", &query->hops, error) || !read_reached (object, query, error))
     return NULL;
   memset (&query->via, 0, sizeof query->via);
   switch (p2ps_json_get_object (object, "via", &via))

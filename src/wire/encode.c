@@ -68,6 +68,8 @@ add_query (JsonBuilder *builder, const P2psQuery *query)
       add_address (builder, &query->via);
       json_builder_end_object (builder);
     }
+  if (query->reached != NULL)
+    add_text (builder, "reached", query->reached);
 }
 
 static void

@@ -501,10 +501,13 @@ test_get_peers_scope_and_cap (void)
   g_assert_cmpuint (reply->message->peers->len, ==, P2PS_MAX_PEERS_IN_REPLY);
 }
 
-/* A node asks its peers for peers, takes at most 8 of a list, pings them, and joins those. */
+/* A node asks its peers for peers, takes at most 8 of a list, pings them, and joins those: all of
+ * them where there are few, else as many as it wants. */
 static void
-test_discovery (void)
+test_discovery (gconstpointer data)
 {
+  guint others = GPOINTER_TO_UINT (data);
+  guint wanted = others < P2PS_MESH_PEERS ? others + 1 : P2PS_WANTED_PEERS;
   g_autoptr (Rig) rig = rig_new (FALSE);
   P2psAddress address;
   static const char *const bad[]
@@ -516,7 +519,7 @@ test_discovery (void)
       rig_manner (rig, bad[i], RIG_OURS);
       g_array_append_val (rig->peers_reply, address);
     }
-  for (guint i = 0; i < 30; i++)
+  for (guint i = 0; i < others; i++)
     {
       g_autofree char *text = g_strdup_printf ("10.0.2.%u:8081", i + 1);
 
@@ -528,12 +531,37 @@ test_discovery (void)
   g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_GET_PEERS, A), ==, 1);
   rig_advance (rig, 3 * P2PS_SECOND);
   g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_PING, NULL), <=, 1 + P2PS_MAX_PEERS_TAKEN);
-  rig_advance (rig, 120 * P2PS_SECOND);
-  /* Enough is enough. */
+  rig_advance (rig, 16 * P2PS_SECOND);
   g_assert_cmpuint (p2ps_node_count_active (rig->node), ==, P2PS_WANTED_PEERS);
-  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_JOIN, NULL), ==, P2PS_WANTED_PEERS);
+  rig_advance (rig, 100 * P2PS_SECOND);
+  /* Enough is enough. */
+  g_assert_cmpuint (p2ps_node_count_active (rig->node), ==, wanted);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_JOIN, NULL), ==, wanted);
   for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
     g_assert_cmpuint (rig_count (rig, 0, bad[i]), ==, 0);
+}
+
+/* Classic peers have no place in a mesh beyond the peers that are wanted. */
+static void
+test_no_classic_mesh (void)
+{
+  g_autoptr (Rig) rig = rig_new (FALSE);
+
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("10.0.2.%u:8081", i + 1);
+      P2psAddress address = rig_address (text);
+
+      rig_manner (rig, text, RIG_CLASSIC);
+      if (i >= P2PS_WANTED_PEERS)
+        g_array_append_val (rig->peers_reply, address);
+      else
+        make_peer (rig, text, RIG_OURS);
+    }
+  rig_advance (rig, 120 * P2PS_SECOND);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_PING, "10.0.2.20:8081"), ==, 1);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_JOIN, "10.0.2.20:8081"), ==, 0);
+  g_assert_cmpuint (p2ps_node_count_active (rig->node), ==, P2PS_WANTED_PEERS);
 }
 
 /* Of one list at most 8 are taken, however many are wanted. */
@@ -682,7 +710,8 @@ test_blame (void)
   g_assert_cmpuint (rig_count (rig, 0, B), ==, 0);
 }
 
-/* Peers from before a restart: tried once, no more than are wanted, and never oneself. */
+/* Peers from before a restart: tried once, no more than are wanted (all when they are few, but not
+ * at once), and never oneself. */
 static void
 test_hints (void)
 {
@@ -698,10 +727,13 @@ test_hints (void)
       rig_manner (rig, text, RIG_OURS);
       p2ps_node_hint_peer (rig->node, rig->now, &address);
     }
-  rig_advance (rig, 60 * P2PS_SECOND);
+  rig_advance (rig, P2PS_MESH_AFTER - P2PS_SECOND);
   g_assert_cmpuint (p2ps_node_count_active (rig->node), ==, P2PS_WANTED_PEERS);
-  g_assert_cmpuint (rig_count (rig, 0, "10.0.0.1:8081"), ==, 0);
   g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_JOIN, NULL), ==, P2PS_WANTED_PEERS);
+  rig_advance (rig, 60 * P2PS_SECOND);
+  g_assert_cmpuint (p2ps_node_count_active (rig->node), ==, 20);
+  g_assert_cmpuint (rig_count (rig, 0, "10.0.0.1:8081"), ==, 0);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_JOIN, NULL), ==, 20);
 }
 
 static void
@@ -768,7 +800,9 @@ main (int argc, char **argv)
   g_test_add_func ("/membership/meets-itself", test_meets_itself);
   g_test_add_func ("/membership/get-peers", test_get_peers);
   g_test_add_func ("/membership/get-peers-scope-and-cap", test_get_peers_scope_and_cap);
-  g_test_add_func ("/membership/discovery", test_discovery);
+  g_test_add_func ("/membership/discovery/classic", test_no_classic_mesh);
+  g_test_add_data_func ("/membership/discovery/few", GUINT_TO_POINTER (30), test_discovery);
+  g_test_add_data_func ("/membership/discovery/many", GUINT_TO_POINTER (80), test_discovery);
   g_test_add_func ("/membership/taken-of-one-list", test_taken_of_one_list);
   g_test_add_func ("/membership/few-active", test_few_active);
   g_test_add_func ("/membership/unknown-to-a-peer", test_unknown_to_a_peer);

@@ -474,6 +474,75 @@ test_needless_copies (void)
   g_assert_true (was_sent (rig, B, 19));
 }
 
+/* What the node at @self sends to ask for @number, with B, C and perhaps A as peers. */
+static P2psQuery *
+ask_from (const char *self, gint64 silence, guint number)
+{
+  P2psNodeConfig config = { .self = rig_address (self), .seed = 7 };
+  g_autoptr (Rig) rig = rig_new_full (&config);
+  g_autoptr (P2psQuery) query = rig_make_query (number, NULL, 0, 0);
+
+  make_peer (rig, B, RIG_OURS);
+  make_peer (rig, C, RIG_OURS);
+  rig_advance (rig, P2PS_SECOND);
+  rig_manner (rig, C, RIG_SILENT);
+  rig_advance (rig, silence);
+  p2ps_node_search (rig->node, rig->now, query);
+  rig_advance (rig, 1);
+
+  return p2ps_query_copy (rig_last (rig, P2PS_MESSAGE_QUERY, B)->message->query);
+}
+
+/* Whom the origin asks itself is not asked again, if the origin itself says so. */
+static void
+test_reached (void)
+{
+  g_autoptr (Rig) rig = make_rig ();
+  P2psQuery *query = ask_from (A, 0, 1);
+
+  g_assert_cmpuint (strlen (query->reached), ==, 16);
+  rig_query (rig, "10.0.0.2", query);
+  g_assert_false (was_sent (rig, B, 1));
+  g_assert_false (was_sent (rig, C, 1));
+  g_assert_true (was_sent (rig, CLASSIC, 1));
+  /* A relay can't say it, and the names are good for one query only. */
+  query = ask_from (A, 0, 2);
+  query->via = rig_address (B);
+  query->hops = 0;
+  rig_query (rig, "10.0.0.3", query);
+  g_assert_true (was_sent (rig, C, 2));
+  g_assert_null (rig_last (rig, P2PS_MESSAGE_QUERY, C)->message->query->reached);
+  query = ask_from (A, 0, 3);
+  g_strlcpy (query->qid, "0b6e2f0e-6a4d-4e0a-9c39-0c4a5d1f7a11", sizeof query->qid);
+  rig_query (rig, "10.0.0.2", query);
+  g_assert_cmpstr (rig_last (rig, P2PS_MESSAGE_QUERY, B)->message->query->qid, ==,
+                   "0b6e2f0e-6a4d-4e0a-9c39-0c4a5d1f7a11");
+  /* One that was silent for 10 s is not named. */
+  query = ask_from (A, 16 * P2PS_SECOND, 4);
+  g_assert_cmpuint (strlen (query->reached), ==, 8);
+  rig_query (rig, "10.0.0.2", query);
+  g_assert_false (was_sent (rig, B, 4));
+  g_assert_true (was_sent (rig, C, 4));
+}
+
+/* An own query that gets no answer is sent twice more: nobody else may send it to that peer. */
+static void
+test_own_again (void)
+{
+  g_autoptr (Rig) rig = make_rig ();
+  g_autoptr (P2psQuery) query = rig_make_query (1, NULL, 0, 0);
+
+  rig_manner (rig, A, RIG_SILENT);
+  rig_manner (rig, C, RIG_DENIES);
+  p2ps_node_search (rig->node, rig->now, query);
+  rig_advance (rig, 5 * P2PS_SECOND);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_QUERY, A), ==, 2);
+  rig_advance (rig, 10 * P2PS_SECOND);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_QUERY, A), ==, 1 + P2PS_OWN_RETRIES);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_QUERY, B), ==, 1);
+  g_assert_cmpuint (rig_count (rig, P2PS_MESSAGE_QUERY, C), ==, 1);
+}
+
 /* The sender of a copy that does not say so: a classic peer, alone on its host. */
 static void
 test_classic_sender (void)
@@ -945,6 +1014,8 @@ main (int argc, char **argv)
   g_test_add_func ("/routing/rate-lasting", test_rate_lasting);
   g_test_add_func ("/routing/turns", test_turns);
   g_test_add_func ("/routing/needless-copies", test_needless_copies);
+  g_test_add_func ("/routing/reached", test_reached);
+  g_test_add_func ("/routing/own-again", test_own_again);
   g_test_add_func ("/routing/classic-sender", test_classic_sender);
   g_test_add_func ("/searches/own", test_own_search);
   g_test_add_func ("/searches/unset-host", test_own_search_unset_host);

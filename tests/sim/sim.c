@@ -501,6 +501,7 @@ start (Sim *sim, guint index)
                             .agent = "p2pshare/sim",
                             .id = id,
                             .wanted_peers = sim->faults.wanted_peers,
+                            .sparse = sim->faults.sparse,
                             .seed = seed };
 
   if (host->alive)

@@ -23,6 +23,7 @@ typedef struct
   double duplicate; /* requests that arrive twice */
   gint64 latency_min, latency_max;
   guint wanted_peers; /* of our nodes, 0 = as shipped */
+  gboolean sparse;    /* and not more */
 } SimFaults;
 
 typedef struct _Sim Sim;

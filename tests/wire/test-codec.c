@@ -297,11 +297,13 @@ test_query_ours (void)
   query->xttl = 4;
   query->hops = 1;
   query->via = address ("fd00::1", 9000);
+  query->reached = g_strdup ("0123abcd89abcdef");
   message = p2ps_message_new_query (g_steal_pointer (&query));
   assert_encodes (message, 0,
                   "{\"filename\":\"two words\",\"filehash\":\"\",\"host\":\"10.0.0.5\","
                   "\"port\":8081,\"ttl\":2,\"QID\":\"" QID "\",\"match\":\"words\",\"xttl\":4,"
-                  "\"hops\":1,\"via\":{\"host\":\"fd00::1\",\"port\":9000}}");
+                  "\"hops\":1,\"via\":{\"host\":\"fd00::1\",\"port\":9000},"
+                  "\"reached\":\"0123abcd89abcdef\"}");
   bytes = p2ps_wire_encode (message, 0);
   back = p2ps_wire_decode_request (P2PS_MESSAGE_QUERY, bytes, &error);
   g_assert_no_error (error);
@@ -309,6 +311,7 @@ test_query_ours (void)
   g_assert_cmpint (back->query->xttl, ==, 4);
   g_assert_cmpint (back->query->hops, ==, 1);
   g_assert_true (p2ps_address_equal (&back->query->via, &message->query->via));
+  g_assert_cmpstr (back->query->reached, ==, "0123abcd89abcdef");
 }
 
 static void
@@ -321,9 +324,16 @@ test_query_refused (void)
   g_autofree char *too_long = g_strdup_printf (WITH ("\"filename\": \"%sn\""), longest);
   g_autofree char *padding = g_strnfill (P2PS_MAX_QUERY_BODY, ' ');
   g_autofree char *big = g_strconcat (padding, fits, NULL);
+  g_autofree char *names = g_strnfill (8 * P2PS_MAX_REACHED + 1, 'a');
+  g_autofree char *many
+      = g_strdup_printf (WITH ("\"filename\": \"x\", \"reached\": \"%s\""), names);
   g_autoptr (P2psMessage) message = request (query, fits, NULL);
+  g_autoptr (P2psMessage) crowded = request (query, many, NULL);
 
   g_assert_nonnull (message);
+  g_assert_null (message->query->reached);
+  g_assert_null (crowded->query->reached);
+  assert_refused (query, WITH ("\"filename\": \"x\", \"reached\": []"), "reached: not a string");
   assert_refused (query, too_long, "longer than 255 bytes");
   assert_refused (query, big, "too long");
   assert_refused (query, WITH ("\"filename\": \"\""), "neither");
