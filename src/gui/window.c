@@ -274,9 +274,24 @@ p2ps_window_class_init (P2psWindowClass *class)
   p2ps_format_bind_template (widget_class);
 }
 
+/* The templates name these types; newer GTK reads a whole template before any of them was used. */
+static void
+ensure_model_types (void)
+{
+  g_type_ensure (P2PS_TYPE_DOWNLOAD);
+  g_type_ensure (P2PS_TYPE_ENGINE);
+  g_type_ensure (P2PS_TYPE_LIBRARY);
+  g_type_ensure (P2PS_TYPE_PEER);
+  g_type_ensure (P2PS_TYPE_QUERY_RECORD);
+  g_type_ensure (P2PS_TYPE_RESULT);
+  g_type_ensure (P2PS_TYPE_SEARCH);
+  g_type_ensure (P2PS_TYPE_STATS);
+}
+
 static void
 p2ps_window_init (P2psWindow *self)
 {
+  ensure_model_types ();
   g_type_ensure (P2PS_TYPE_SEARCH_PAGE);
   g_type_ensure (P2PS_TYPE_PEERS_PAGE);
   g_type_ensure (P2PS_TYPE_DOWNLOADS_PAGE);

@@ -165,7 +165,7 @@ class Peers(ui.Test):
         keys('ctrl+n')
         dialog = wait(lambda: next((n for n in ui.children(window.app())
                                     if find(n, 'label', 'Address and Port')), None), 'dialog')
-        add = wait(lambda: next(n for n in ui.walk(dialog) if n.get_role_name() == 'push button'
+        add = wait(lambda: next(n for n in ui.walk(dialog) if ui.role_of(n) == 'push button'
                                 and 'Add' in n.get_name()), 'the button')
         entry = wait(lambda: find(dialog, 'text'), 'the entry')
         self.assertFalse(ui.is_sensitive(add))

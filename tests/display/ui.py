@@ -67,15 +67,24 @@ def walk(node):
         yield from walk(child)
 
 
+# What GTK 4.8 and newer versions call the same things.
+ROLES = {'button': 'push button', 'table': 'tree table', 'tree': 'tree table', 'image': 'icon'}
+
+
+def role_of(node):
+    role = node.get_role_name()
+    return ROLES.get(role, role)
+
+
 def find(root, role, name=None):
     for node in walk(root):
-        if node.get_role_name() == role and (name is None or node.get_name() == name):
+        if role_of(node) == role and (name is None or node.get_name() == name):
             return node
     return None
 
 
 def names(root, role='label'):
-    return [node.get_name() for node in walk(root) if node.get_role_name() == role]
+    return [node.get_name() for node in walk(root) if role_of(node) == role]
 
 
 def act(node, action='click'):
@@ -224,7 +233,7 @@ class Window(Program):
     def row(self, table, text):
         """The names in the row of a table in which a label has that text."""
         for row in walk(find(self.app(), 'tree table', table)):
-            if row.get_role_name() == 'table row':
+            if role_of(row) in ('table row', 'list item'):
                 found = names(row) + names(row, 'push button')
                 if text in found:
                     return found
