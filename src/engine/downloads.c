@@ -30,7 +30,7 @@ struct _P2psDownloads
   GSource *timer;      /* the first deadline of those that wait */
   GSource *tick;       /* while something runs */
   GHashTable *unsaved; /* set of P2psDownload */
-  GHashTable *leaving; /* set of char*: hashes that a removed one still has files of */
+  GHashTable *leaving; /* hash: how many removed ones still have files of it */
   GQueue idle_parts;   /* of P2psDownload that are in `list`, the latest last */
   P2psDownloadCounters counters;
   P2psThrottle *throttle; /* all downloads together */
@@ -283,17 +283,28 @@ p2ps_downloads_report_finished (P2psDownloads *downloads, P2psDownload *download
   g_signal_emit (downloads, signals[FINISHED], 0, download);
 }
 
+static guint
+count_leaving (P2psDownloads *downloads, const char *filehash)
+{
+  return GPOINTER_TO_UINT (g_hash_table_lookup (downloads->leaving, filehash));
+}
+
 void
 p2ps_downloads_has_left (P2psDownloads *downloads, const char *filehash)
 {
-  g_hash_table_remove (downloads->leaving, filehash);
+  guint others = count_leaving (downloads, filehash) - 1;
+
+  if (others > 0)
+    g_hash_table_insert (downloads->leaving, g_strdup (filehash), GUINT_TO_POINTER (others));
+  else
+    g_hash_table_remove (downloads->leaving, filehash);
   p2ps_downloads_kick (downloads);
 }
 
 gboolean
 p2ps_downloads_is_leaving (P2psDownloads *downloads, const char *filehash)
 {
-  return g_hash_table_contains (downloads->leaving, filehash);
+  return count_leaving (downloads, filehash) > 0;
 }
 
 void
@@ -531,7 +542,8 @@ p2ps_downloads_remove (P2psDownloads *downloads, P2psDownload *download)
     return;
   g_hash_table_remove (downloads->unsaved, download);
   g_queue_remove (&downloads->idle_parts, download);
-  g_hash_table_add (downloads->leaving, g_strdup (filehash));
+  g_hash_table_insert (downloads->leaving, g_strdup (filehash),
+                       GUINT_TO_POINTER (count_leaving (downloads, filehash) + 1));
   p2ps_download_detach (download, p2ps_download_get_state (download) != P2PS_DOWNLOAD_DONE);
   p2ps_keyed_list_remove (downloads->list, filehash);
   if (downloads->store != NULL)
